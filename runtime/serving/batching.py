@@ -6,8 +6,9 @@ that health checks go on). Only when callers were seen coming back together is a
 longer than half of what the batch before took.
 
 A device works while we do something else, so a model on one (`calls_at_once`) gets a full batch while it still has
-another, and large requests in pieces of a batch, by turns with what else waits. See
-docs/decisions/036-two-calls-on-a-gpu.md.
+another, and large requests in pieces of a batch, by turns with what else waits. Callers who all fit into one batch are
+shared out between two calls, so that the one is answered while the device works on the other, where halves are large
+enough for a device to be nearly as fast with them. See docs/decisions/036-two-calls-on-a-gpu.md.
 """
 
 from __future__ import annotations
@@ -45,12 +46,16 @@ SWEEP_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is taken on: rows per call, requests waiting, seconds a request may take, seconds to wait for more."""
+    """How much is taken on: rows per call, requests waiting, seconds a request may take, seconds to wait for more.
+
+    On a device, fewer than `max_rows` are called beside another call where there are `beside_rows` at least.
+    """
 
     max_rows: int = 32
     max_waiting: int = 512
     timeout_s: float = 300.0
     max_delay_s: float = 0.002
+    beside_rows: int = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Running:
     """A call in a worker thread."""
 
     batch: list[Work]
+    rows: int
     began: float
     worker: Worker
 
@@ -122,6 +128,9 @@ class Batcher:
         at_once = model.calls_at_once if model.batchable else cpus()
         self._calls_at_once = at_once
         self._on_device = model.batchable and at_once > 1
+        # What is called on the loop is over before anything else can be.
+        beside = self._on_device and cost.of(limits.beside_rows) > INLINE_S
+        self._beside_rows = limits.beside_rows if beside else limits.max_rows
         self._hold: asyncio.TimerHandle | None = None
         self._hold_for = 0
         self._lone = LoneCaller(loop, clock) if cost.of(1) <= QUICK_S else None
@@ -159,9 +168,13 @@ class Batcher:
         return work.rows >= self._limits.max_rows or (self._lone is not None and self._lone.is_likely)
 
     def _takes_another(self) -> bool:
-        """Whether the model takes a call while it has one: a full one, if it batches at all."""
+        """Whether the model takes a call while it has one: any if it does not batch, else a full one or a half."""
         free = len(self._running) < self._calls_at_once
-        return free and (not self._model.batchable or self._is_full())
+        return free and (not self._model.batchable or self._is_full() or self._is_half())
+
+    def _is_half(self) -> bool:
+        """Whether as many rows wait as the device works on, and enough of them."""
+        return self._waiting_rows >= max(self._beside_rows, sum([one.rows for one in self._running]))
 
     def _is_full(self) -> bool:
         """Whether waiting any longer makes the next batch no larger."""
@@ -187,11 +200,12 @@ class Batcher:
             batch = self._take()
             if not batch:
                 continue
-            if self._cost.of(sum([work.rows for work in batch])) <= INLINE_S:
+            rows = sum([work.rows for work in batch])
+            if self._cost.of(rows) <= INLINE_S:
                 began = self.clock()
                 self._deliver(batch, self._call(batch), began, self.clock())
             else:
-                self._start(batch)
+                self._start(batch, rows)
 
     def _take(self) -> list[Work]:
         """Take the longest prefix of the queue that fits one call. A request larger than a batch goes alone."""
@@ -201,13 +215,20 @@ class Batcher:
         self._turn_of_large = True
         batch: list[Work] = []
         rows = 0
-        while waiting and (not batch or self._fits(batch[0], waiting[0], rows)):
+        most = self._most()
+        while waiting and (not batch or self._fits(batch[0], waiting[0], rows, most)):
             work = waiting.popleft()
             self._waiting_rows -= work.rows
             if not work.abandoned:
                 batch.append(work)
                 rows += work.rows
         return batch
+
+    def _most(self) -> int:
+        """Give the rows of the next call: half of those that wait, where the other half goes behind it."""
+        half, most = self._waiting_rows // 2, self._limits.max_rows
+        shared = self._beside_rows <= half and self._waiting_rows <= most and not self._running
+        return half if shared else most
 
     def _take_piece(self) -> list[Work]:
         """Take some rows of a large request; the next call is for those who ask for less, if there are any."""
@@ -218,13 +239,13 @@ class Batcher:
             self._large.append(cut)
         return batch
 
-    def _fits(self, first: Work, work: Work, rows: int) -> bool:
-        if not self._model.batchable or rows + work.rows > self._limits.max_rows:
+    def _fits(self, first: Work, work: Work, rows: int, most: int) -> bool:
+        if not self._model.batchable or rows + work.rows > most:
             return False
         return _alike(first, work) and (not self._takes_parameters or first.parameters == work.parameters)
 
-    def _start(self, batch: list[Work]) -> None:
-        running = Running(batch, self.clock(), self._idle.pop() if self._idle else self._worker("predict"))
+    def _start(self, batch: list[Work], rows: int) -> None:
+        running = Running(batch, rows, self.clock(), self._idle.pop() if self._idle else self._worker("predict"))
         self._running.append(running)
         running.worker.run(lambda: self._in_thread(running))
         if self._sweep is None:
@@ -239,7 +260,7 @@ class Batcher:
         self._idle.append(running.worker)
         if self._on_device:
             outcome = self._blamed(running, outcome)
-            if self._is_full():
+            if self._is_full() or (self._running and self._is_half()):
                 self._tick()  # the device goes on while we write answers
         self._deliver(running.batch, outcome, running.began, ended)
         if self._running:

@@ -139,6 +139,94 @@ def test_threads_that_were_warmed_up_are_used_first():
     virtual_time.run(work)
 
 
+# Callers shared out between two calls
+
+
+def test_callers_who_fit_into_one_batch_are_shared_out():
+    """The device works for one half of them while the other half is answered; nobody waits for a full batch."""
+
+    async def work(loop):
+        queue = on_device(loop, max_rows=8, beside_rows=2)
+        first = [queue.ask(number) for number in range(6)]
+        await asyncio.sleep(CALL_S / 2)
+        assert (queue.threads, queue.batcher.waiting) == (2, 0)
+        await asyncio.sleep(CALL_S / 4)
+        for number in range(2):
+            queue.ask(number)
+        await asyncio.sleep(1)
+
+        assert queue.model.sizes[:2] == [3, 3]
+        assert [one.answer for one in first] == [doubled(number) for number in range(6)]
+
+    virtual_time.run(work)
+
+
+def test_as_many_as_the_device_works_on_go_behind_it():
+    """One row less waits; the device gets as many rows as it has."""
+
+    async def work(loop):
+        queue = on_device(loop, max_rows=8, beside_rows=2)
+        for number in range(3):
+            queue.ask(number)
+        await asyncio.sleep(CALL_S / 4)
+        queue.ask(1, 2)
+        await asyncio.sleep(CALL_S / 4)
+        assert (queue.threads, queue.batcher.waiting) == (1, 1)
+        queue.ask(3)
+        await asyncio.sleep(0.001)
+        assert (queue.threads, queue.batcher.waiting) == (2, 0)
+
+    virtual_time.run(work)
+
+
+@pytest.mark.parametrize("cost", [IN_THREAD, INLINE])
+@pytest.mark.parametrize("rows", [2, 3])
+def test_too_few_to_share_are_one_call(cost, rows):
+    """Halves of them would take the device longer than it is idle; what is called on the loop is never halved."""
+
+    async def work(loop):
+        queue = on_device(loop, cost, max_rows=8, beside_rows=2 if cost is IN_THREAD else 1)
+        for number in range(rows):
+            queue.ask(number)
+        await asyncio.sleep(1)
+
+        assert queue.model.sizes == [rows]
+
+    virtual_time.run(work)
+
+
+@pytest.mark.parametrize("callers", [7, 8])
+def test_callers_who_come_back_stay_in_two_calls(callers):
+    """In each round every one of them has one answer, and the device has always a call behind the one it works on."""
+
+    async def work(loop):
+        queue = on_device(loop, max_rows=8, beside_rows=2, max_delay_s=1.0)
+        works = []
+
+        class Again(Asked):
+            """A request whose caller sends the next one as soon as it has its answer."""
+
+            __slots__ = ()
+
+            def done(self, outcome, start, stop):
+                super().done(outcome, start, stop)
+                ask(self.inputs["x"])
+
+        def ask(rows):
+            if len(works) < 5 * callers:
+                works.append(Again(loop.time, Query({"x": rows}, 1, ("y",)), 300.0))
+                queue.batcher.submit(works[-1])
+
+        for number in range(callers):
+            ask(np.array([[number]], np.float32))
+        await asyncio.sleep(1)
+
+        assert [one.answer for one in works] == [doubled(int(one.inputs["x"][0, 0])) for one in works]
+        assert set(queue.model.sizes) <= {callers // 2, callers - callers // 2}
+
+    virtual_time.run(work)
+
+
 # Large requests in pieces
 
 
