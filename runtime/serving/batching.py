@@ -39,6 +39,8 @@ log = logging.getLogger("runtime")
 
 # Dearer than this and the model leaves the loop: other connections would notice.
 INLINE_S = 0.002
+# So it does on a device before that: while the loop waits for one, nobody is answered.
+INLINE_ON_DEVICE_S = 0.001
 # Cheaper than this, and a turn of the loop is worth saving.
 QUICK_S = 0.0002
 SWEEP_S = 0.05
@@ -128,8 +130,9 @@ class Batcher:
         at_once = model.calls_at_once if model.batchable else cpus()
         self._calls_at_once = at_once
         self._on_device = model.batchable and at_once > 1
+        self._inline_s = INLINE_ON_DEVICE_S if self._on_device else INLINE_S
         # What is called on the loop is over before anything else can be.
-        beside = self._on_device and cost.of(limits.beside_rows) > INLINE_S
+        beside = self._on_device and cost.of(limits.beside_rows) > self._inline_s
         self._beside_rows = limits.beside_rows if beside else limits.max_rows
         self._hold: asyncio.TimerHandle | None = None
         self._hold_for = 0
@@ -156,7 +159,7 @@ class Batcher:
             self._waiting_rows += work.rows
         if self._scheduled or (self._running and not self._takes_another()):
             return
-        if self._hold is not None and len(waiting) < self._hold_for and not self._is_full():
+        if self._hold is not None and len(waiting) < self._hold_for and not self._is_enough():
             return
         if len(waiting) == 1 and self._joins_nobody(work):
             self._tick()
@@ -170,11 +173,12 @@ class Batcher:
     def _takes_another(self) -> bool:
         """Whether the model takes a call while it has one: any if it does not batch, else a full one or a half."""
         free = len(self._running) < self._calls_at_once
-        return free and (not self._model.batchable or self._is_full() or self._is_half())
+        return free and (not self._model.batchable or self._is_enough())
 
-    def _is_half(self) -> bool:
-        """Whether as many rows wait as the device works on, and enough of them."""
-        return self._waiting_rows >= max(self._beside_rows, sum([one.rows for one in self._running]))
+    def _is_enough(self) -> bool:
+        """Whether a device is better asked now: for a full batch, or for many rows and as many as it works on."""
+        running = sum([one.rows for one in self._running])
+        return self._is_full() or self._waiting_rows >= max(self._beside_rows, running)
 
     def _is_full(self) -> bool:
         """Whether waiting any longer makes the next batch no larger."""
@@ -201,7 +205,7 @@ class Batcher:
             if not batch:
                 continue
             rows = sum([work.rows for work in batch])
-            if self._cost.of(rows) <= INLINE_S:
+            if self._cost.of(rows) <= self._inline_s:
                 began = self.clock()
                 self._deliver(batch, self._call(batch), began, self.clock())
             else:
@@ -260,7 +264,7 @@ class Batcher:
         self._idle.append(running.worker)
         if self._on_device:
             outcome = self._blamed(running, outcome)
-            if self._is_full() or (self._running and self._is_half()):
+            if self._is_enough():
                 self._tick()  # the device goes on while we write answers
         self._deliver(running.batch, outcome, running.began, ended)
         if self._running:

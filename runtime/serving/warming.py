@@ -36,7 +36,7 @@ BATCH_S = 0.001
 # waits for a full batch, and it is there sooner; and no call that others would wait for longer than this.
 ENOUGH = 0.9
 # The device is worth calling beside another call with as few rows as give this share: it is not idle while we answer.
-ENOUGH_BESIDE = 0.7
+ENOUGH_BESIDE = 0.6
 FEWEST_ON_DEVICE = 8
 DEVICE_BATCH_S = 0.1
 
