@@ -44,6 +44,8 @@ INLINE_ON_DEVICE_S = 0.001
 # Cheaper than this, and a turn of the loop is worth saving.
 QUICK_S = 0.0002
 SWEEP_S = 0.05
+# A crowd is forgotten by this part of those that were not seen, call by call.
+LEAVE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,10 @@ class Batcher:
         # What is called on the loop is over before anything else can be.
         beside = self._on_device and cost.of(limits.beside_rows) > self._inline_s
         self._beside_rows = limits.beside_rows if beside else limits.max_rows
+        # Rows of callers who seem to take part: those that wait, that are in calls, and that were answered last and are
+        # on their way back.
+        self._crowd = 0
+        self._away = 0
         self._hold: asyncio.TimerHandle | None = None
         self._hold_for = 0
         self._lone = LoneCaller(loop, clock) if cost.of(1) <= QUICK_S else None
@@ -157,6 +163,7 @@ class Batcher:
         else:
             waiting.append(work)
             self._waiting_rows += work.rows
+        self._away = max(self._away - work.rows, 0)
         if self._scheduled or (self._running and not self._takes_another()):
             return
         if self._hold is not None and len(waiting) < self._hold_for and not self._is_enough():
@@ -176,9 +183,8 @@ class Batcher:
         return free and (not self._model.batchable or self._is_enough())
 
     def _is_enough(self) -> bool:
-        """Whether a device is better asked now: for a full batch, or for many rows and as many as it works on."""
-        running = sum([one.rows for one in self._running])
-        return self._is_full() or self._waiting_rows >= max(self._beside_rows, running)
+        """Whether the next call is worth making now, also beside another: a full batch, or half of the crowd."""
+        return self._is_full() or self._waiting_rows >= self._share()
 
     def _is_full(self) -> bool:
         """Whether waiting any longer makes the next batch no larger."""
@@ -219,7 +225,7 @@ class Batcher:
         self._turn_of_large = True
         batch: list[Work] = []
         rows = 0
-        most = self._most()
+        most = self._share()
         while waiting and (not batch or self._fits(batch[0], waiting[0], rows, most)):
             work = waiting.popleft()
             self._waiting_rows -= work.rows
@@ -228,11 +234,10 @@ class Batcher:
                 rows += work.rows
         return batch
 
-    def _most(self) -> int:
-        """Give the rows of the next call: half of those that wait, where the other half goes behind it."""
-        half, most = self._waiting_rows // 2, self._limits.max_rows
-        shared = self._beside_rows <= half and self._waiting_rows <= most and not self._running
-        return half if shared else most
+    def _share(self) -> int:
+        """Give the rows of a call that is worth making: a full batch, or half of the crowd where that is enough."""
+        half = -(-self._crowd // 2)
+        return half if self._beside_rows <= half < self._limits.max_rows else self._limits.max_rows
 
     def _take_piece(self) -> list[Work]:
         """Take some rows of a large request; the next call is for those who ask for less, if there are any."""
@@ -251,6 +256,8 @@ class Batcher:
     def _start(self, batch: list[Work], rows: int) -> None:
         running = Running(batch, rows, self.clock(), self._idle.pop() if self._idle else self._worker("predict"))
         self._running.append(running)
+        seen = self._waiting_rows + sum([one.rows for one in self._running]) + self._away
+        self._crowd = max(seen, self._crowd - -(-(self._crowd - seen) // LEAVE))
         running.worker.run(lambda: self._in_thread(running))
         if self._sweep is None:
             self._sweep = self._loop.call_later(SWEEP_S, self._expire)
@@ -262,6 +269,7 @@ class Batcher:
     def _finish(self, running: Running, outcome: Outputs | Exception, ended: float) -> None:
         self._running.remove(running)
         self._idle.append(running.worker)
+        self._away = running.rows
         if self._on_device:
             outcome = self._blamed(running, outcome)
             if self._is_enough():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 
 import numpy as np
@@ -142,87 +143,70 @@ def test_threads_that_were_warmed_up_are_used_first():
 # Callers shared out between two calls
 
 
-def test_callers_who_fit_into_one_batch_are_shared_out():
-    """The device works for one half of them while the other half is answered; nobody waits for a full batch."""
+class Again(Asked):
+    """A request whose caller sends the next one as soon as it has its answer."""
+
+    __slots__ = ("send",)
+
+    def done(self, outcome, start, stop):
+        super().done(outcome, start, stop)
+        self.send(self.inputs["x"])
+
+
+async def come_back(loop, queue, callers, rounds):
+    """Let callers ask so many times each; gives all that they asked."""
+    works = []
+
+    def send(rows):
+        if len(works) < rounds * callers:
+            works.append(Again(loop.time, Query({"x": rows}, 1, ("y",)), 300.0))
+            works[-1].send = send
+            queue.batcher.submit(works[-1])
+
+    for number in range(callers):
+        send(np.array([[number]], np.float32))
+    await asyncio.sleep(2 * rounds * CALL_S)
+    return works
+
+
+@pytest.mark.parametrize("callers", range(4, 16))
+def test_callers_are_shared_out_between_two_calls(callers):
+    """The device works for one half of them while the other half is answered, unless they are two full batches."""
 
     async def work(loop):
         queue = on_device(loop, max_rows=8, beside_rows=2)
-        first = [queue.ask(number) for number in range(6)]
-        await asyncio.sleep(CALL_S / 2)
-        assert (queue.threads, queue.batcher.waiting) == (2, 0)
-        await asyncio.sleep(CALL_S / 4)
-        for number in range(2):
-            queue.ask(number)
-        await asyncio.sleep(1)
+        works = await come_back(loop, queue, callers, 12)
 
-        assert queue.model.sizes[:2] == [3, 3]
-        assert [one.answer for one in first] == [doubled(number) for number in range(6)]
+        assert [one.answer for one in works] == [doubled(int(one.inputs["x"][0, 0])) for one in works]
+        half = -(-callers // 2)
+        assert set(queue.model.sizes[4:-2]) <= {half, callers - half}
 
     virtual_time.run(work)
 
 
-def test_as_many_as_the_device_works_on_go_behind_it():
-    """One row less waits; the device gets as many rows as it has."""
-
-    async def work(loop):
-        queue = on_device(loop, max_rows=8, beside_rows=2)
-        for number in range(3):
-            queue.ask(number)
-        await asyncio.sleep(CALL_S / 4)
-        queue.ask(1, 2)
-        await asyncio.sleep(CALL_S / 4)
-        assert (queue.threads, queue.batcher.waiting) == (1, 1)
-        queue.ask(3)
-        await asyncio.sleep(0.001)
-        assert (queue.threads, queue.batcher.waiting) == (2, 0)
-
-    virtual_time.run(work)
-
-
-@pytest.mark.parametrize("cost", [IN_THREAD, INLINE])
-@pytest.mark.parametrize("rows", [2, 3])
-def test_too_few_to_share_are_one_call(cost, rows):
+@pytest.mark.parametrize(("cost", "callers"), [(IN_THREAD, 2), (IN_THREAD, 5), (INLINE, 8)])
+def test_too_few_to_share_are_one_call(cost, callers):
     """Halves of them would take the device longer than it is idle; what is called on the loop is never halved."""
 
     async def work(loop):
-        queue = on_device(loop, cost, max_rows=8, beside_rows=2 if cost is IN_THREAD else 1)
-        for number in range(rows):
-            queue.ask(number)
-        await asyncio.sleep(1)
+        queue = on_device(loop, cost, max_rows=8, beside_rows=4 if cost is IN_THREAD else 1)
+        await come_back(loop, queue, callers, 6)
 
-        assert queue.model.sizes == [rows]
+        assert set(queue.model.sizes) == {callers}
 
     virtual_time.run(work)
 
 
-@pytest.mark.parametrize("callers", [7, 8])
-def test_callers_who_come_back_stay_in_two_calls(callers):
-    """In each round every one of them has one answer, and the device has always a call behind the one it works on."""
+def test_a_crowd_that_leaves_is_forgotten():
+    """Whoever is left is not waited for as one of many."""
 
     async def work(loop):
-        queue = on_device(loop, max_rows=8, beside_rows=2, max_delay_s=1.0)
-        works = []
+        queue = on_device(loop, max_rows=8, beside_rows=2, max_delay_s=CALL_S)
+        await come_back(loop, queue, 8, 4)
+        works = await come_back(loop, queue, 1, 30)
 
-        class Again(Asked):
-            """A request whose caller sends the next one as soon as it has its answer."""
-
-            __slots__ = ()
-
-            def done(self, outcome, start, stop):
-                super().done(outcome, start, stop)
-                ask(self.inputs["x"])
-
-        def ask(rows):
-            if len(works) < 5 * callers:
-                works.append(Again(loop.time, Query({"x": rows}, 1, ("y",)), 300.0))
-                queue.batcher.submit(works[-1])
-
-        for number in range(callers):
-            ask(np.array([[number]], np.float32))
-        await asyncio.sleep(1)
-
-        assert [one.answer for one in works] == [doubled(int(one.inputs["x"][0, 0])) for one in works]
-        assert set(queue.model.sizes) <= {callers // 2, callers - callers // 2}
+        waits = [one.at - two.at for two, one in itertools.pairwise(works)]
+        assert waits[-1] == pytest.approx(CALL_S, abs=0.002)
 
     virtual_time.run(work)
 
