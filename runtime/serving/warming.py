@@ -83,7 +83,7 @@ def measure(loaded: Loaded, max_rows: int | None, clock: Clock = perf_counter) -
     """
     if loaded.layout is None:  # nothing known about its tensors: never on the event loop
         return Warm(loaded, Cost(call_s=1.0, row_s=0.0), max_rows or FEW_ROWS)
-    _check_rows(loaded, several=loaded.model.batchable and max_rows != 1)
+    _check_rows(loaded, max_rows)
     one = _seconds(loaded, 1, clock)
     rows, full = _full(loaded, max_rows, clock) if loaded.model.batchable and max_rows != 1 else (1, one)
     cost = _cost(one, full, rows)
@@ -106,7 +106,7 @@ def measure_on_device(
     """
     model: Any = loaded.model
     few = min(max_rows or FEW_ROWS, FEW_ROWS)
-    _check_rows(loaded)
+    _check_rows(loaded, max_rows)
     _seconds(loaded, few, clock)
     room = model.room(_example(loaded, few))
     if max_rows is not None and max_rows > room:
@@ -159,16 +159,17 @@ def _away(cost: Cost) -> Cost:
     return replace(cost, call_s=max(cost.call_s, 2 * INLINE_S))
 
 
-def _check_rows(loaded: Loaded, *, several: bool = True) -> None:
-    """Ask for every output of one row and of a few, as callers will.
+def _check_rows(loaded: Loaded, max_rows: int | None) -> None:
+    """Ask for every output of one row and of a few, as callers will: no more than a batch may have.
 
     Raises:
         WrongRows: One of them has another number of rows.
     """
-    if loaded.model.platform == CUSTOM:  # its class need not give all of them, and is held to its rows at every call
+    if loaded.model.platform == CUSTOM:  # its class need not give all of them; as all are, it is held to them at calls
         return
     names = [spec.name for spec in loaded.model.outputs]
-    for rows in (1, ODD_ROWS) if several else (1,):
+    few = min(max_rows or ODD_ROWS, ODD_ROWS) if loaded.model.batchable else 1
+    for rows in sorted({1, few}):
         of_rows(loaded.model.predict(_example(loaded, rows), names), rows)
 
 
