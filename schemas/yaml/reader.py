@@ -22,7 +22,7 @@ MAX_NODES = 50_000  # of a document, aliases expanded
 # libyaml is fifteen times as fast; PyYAML is built without it on some systems.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_UNCARRIED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNCARRIED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 """What an escape can put into a text that Google's APIs, terminals or environments cannot carry: NUL ends a variable,
 halves of surrogate pairs are no UTF-8, and the others steer whoever prints them."""
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # those PyYAML counts

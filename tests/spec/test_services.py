@@ -11,6 +11,8 @@ from schemas import MLService, derived_name, load, service_account_id, to_yaml
 from schemas.loader import load_valid
 from schemas.sections.resources import GpuType
 from schemas.sections.rollout import Strategy
+from schemas.yaml.reader import read_documents
+from schemas.yaml.tree import to_data
 from tests.spec.conftest import SPEC
 
 
@@ -461,3 +463,12 @@ def test_what_ends_a_line_or_is_no_character_of_a_file_is_kept(tmp_path, sign):
 
     assert all(yaml.load(text, Loader=each) == data for each in (yaml.SafeLoader, yaml.CSafeLoader))  # noqa: S506 - safe
     assert sign == "\n" or sign not in text
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029", "\ufeff", "\n", "\t"])
+def test_what_import_writes_of_a_line_end_is_read_again(sign):
+    """A service of somebody's may have it in a variable."""
+    found, flaws = read_documents(to_yaml({"a": f"x{sign}y"}).encode())
+
+    assert not flaws
+    assert to_data(found[0]) == {"a": f"x{sign}y"}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
@@ -17,8 +18,10 @@ from reconciler.core.rollout.predicted import Contest, Predicted, predicted, que
 from reconciler.core.rollout.replaying import FEWEST, asked_again, judged, paired, too_few
 from reconciler.core.rollout.series import Check, Seen
 from reconciler.core.rollout.step import Wait
+from reconciler.gcp.bigquery import HOST, VERSION
+from reconciler.gcp.calls import calling
 from reconciler.gcp.candidate import Candidate, Where
-from reconciler.gcp.logged_predictions import rows_of
+from reconciler.gcp.queries import as_typed, ask
 from reconciler.kinds.run_service.refining import rollout_of
 from reconciler.kinds.run_service.rollouts import CHECKS, PREDICTIONS
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 500_000
 """Of one query; a service has a few thousand."""
+_QUERY_S = 30.0
 _A_PASS_S = 120.0
 """So long one pass asks one candidate; what is not asked then waits for the next."""
 Gather = Callable[[Iterable[Callable[[], Any]]], list[Any]]
@@ -86,7 +90,7 @@ def _predicted(
     contests = [contest for _, contest in group]
     location, what = contests[0].compared.location, f"predictions in {contests[0].compared.dataset[0]}"
     try:
-        rows = rows_of(connection, query(contests, now), location, what, most=_MOST_ROWS)
+        rows = _rows(connection, query(contests, now), location, what, most=_MOST_ROWS)
     except errors.ReconcilerError as error:
         if len(group) == 1:
             return {group[0][0]: Predicted(seen=Seen(error=error.message))}
@@ -160,9 +164,22 @@ def _replayed(where: Where, until: float, due: _Due, replay: Replaying, *, now: 
     record, stable = due.going.rollout.record, due.going.rollout.stable
     asked = replay.query(due.seen.address.name, stable.revision if stable else "", now)
     what = f"the prediction log {replay.table}"
-    rows = replay.logged(rows_of(where.connection, asked, replay.location, what, most=replay.rows))
+    rows = replay.logged(_rows(where.connection, asked, replay.location, what, most=replay.rows))
     if len(rows) < FEWEST:
         return too_few(len(rows), due.going.rollout.policy.on_insufficient_data, late=late)
     with Candidate(where, until, public=replay.public, headers=_id(REPLAY, record)) as candidate:
         found = asked_again(rows, replay, candidate.send, wait=time.sleep, clock=time.monotonic, late=late)
     return found if isinstance(found, Check) else judged(paired(rows, found, replay.tolerance), replay)
+
+
+def _rows(connection: Connection, asked: str, location: str, what: str, *, most: int) -> list[Mapping[str, Any]]:
+    """Read the prediction log.
+
+    Raises:
+        Unavailable: The query did not end in time.
+        ApiError: It cannot be run.
+    """
+    api = connection.rest(HOST, VERSION)
+    with calling("read", what):
+        found = ask(api, connection.project, asked, patience_s=_QUERY_S, location=location, read=as_typed)
+        return list(islice(found, most))
