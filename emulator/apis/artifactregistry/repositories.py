@@ -128,6 +128,7 @@ def check_repository(repository: Any) -> None:
         raise ApiFailure("INVALID_ARGUMENT", "Repository format must be specified.")
     if repository.docker_config.immutable_tags and repository.format_ != Repository.DOCKER:
         raise ApiFailure("INVALID_ARGUMENT", "docker_config is only valid for repositories of format DOCKER.")
+    check_sort(repository)
     if len(repository.cleanup_policies) > POLICIES_MOST:
         raise ApiFailure("INVALID_ARGUMENT", f"A repository has at most {POLICIES_MOST} cleanup policies.")
     if repository.cleanup_policies and repository.mode == Repository.VIRTUAL_REPOSITORY:
@@ -135,6 +136,19 @@ def check_repository(repository: Any) -> None:
     for key, policy in repository.cleanup_policies.items():
         check_policy(key, policy)
         check_condition(key, policy)
+
+
+def check_sort(repository: Any) -> None:
+    """Refuse what is for another format or mode: the comments of these fields say which each is for."""
+    if repository.HasField("maven_config") and repository.format_ != Repository.MAVEN:
+        raise ApiFailure("INVALID_ARGUMENT", "maven_config is only valid for repositories of format MAVEN.")
+    for field, mode in (
+        ("virtual_repository_config", Repository.VIRTUAL_REPOSITORY),
+        ("remote_repository_config", Repository.REMOTE_REPOSITORY),
+    ):
+        if repository.HasField(field) and repository.mode != mode:
+            text = f"{field} is only valid for repositories of mode {Repository.Mode.Name(mode)}."
+            raise ApiFailure("INVALID_ARGUMENT", text)
 
 
 def check_policy(key: str, policy: Any) -> None:
