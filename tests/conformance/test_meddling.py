@@ -7,12 +7,16 @@ By default some fields of each kind are tried, by a seed; `--long` tries all of 
 import random
 
 import pytest
+from google.pubsub_v1 import PublisherClient, SchemaServiceClient
 
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.plan import Action
 from reconciler.kinds import KINDS
+from tests.conformance.bench import Bench
+from tests.conformance.example import examples_of
 from tests.conformance.meddling import changed, found, is_ours_to_write, leaves, updating, write
 from tests.conformance.test_kinds import CASES, Counted
+from tests.emulator.clients import client
 
 NO_CLASS = "Google describes it in no class with a method that writes one: its example has what hands may do (by_hand)"
 NOT_TRIED = {
@@ -202,3 +206,26 @@ def test_what_a_stranger_changes_is_named_or_theirs(bench, request):
 
     assert [path for path, became in told.items() if became == "silent" and not reason(kind, path)] == []
     assert not whole or "named" in told.values()
+
+
+def test_a_schema_on_a_topic_is_named_and_put_back(operator):
+    """What does not fit it would be refused to whoever publishes."""
+    (kind,) = (kind for kind in KINDS if kind.name == "pubsub_topic")
+    [example] = examples_of(kind.name)
+    bench = Bench(kind, example, operator)
+    bench.converge(bench.want())
+    schema = {"type_": "AVRO", "definition": '{"type": "record", "name": "a", "fields": []}'}
+    made = client(operator.emulator, SchemaServiceClient).create_schema(
+        parent="projects/local", schema=schema, schema_id="theirs"
+    )
+    topic = {"name": live(bench).name, "schema_settings": {"schema": made.name, "encoding": "JSON"}}
+    client(operator.emulator, PublisherClient).update_topic(
+        request={"topic": topic, "update_mask": {"paths": ["schema_settings"]}}
+    )
+
+    told = [change.path for change in bench.decide(bench.want()).changes]
+    bench.converge(bench.want())
+
+    assert told == ["by_hand.schema_settings.schema"]
+    assert not live(bench).schema_settings.schema
+    assert bench.decide(bench.want()).action is Action.NO_OP

@@ -71,6 +71,8 @@ COMMANDS = {
 + artifacts docker images describe {hello}
 + artifacts docker tags list us-docker.pkg.dev/cloudrun/container
 + artifacts versions list --package=hello --repository=container --location=us --project=cloudrun
++ artifacts vulnerabilities list {hello}
++ artifacts locations list
 - artifacts files list --repository=images {at}
 + artifacts repositories delete images {at}
 ! artifacts repositories describe images {at}
@@ -115,11 +117,13 @@ COMMANDS = {
 + pubsub subscriptions pull scorer --auto-ack
 + pubsub subscriptions delete scorer
 + pubsub schemas list
++ pubsub snapshots list
 ! pubsub topics describe none
 + scheduler jobs create http tick {at} --schedule='0 * * * *' --uri=https://example.com
 + scheduler jobs pause tick {at}
 + scheduler jobs list {at}
 + scheduler jobs delete tick {at}
++ scheduler locations list
 - functions list
 ! functions describe none --gen2 {there}
 - builds list
@@ -136,6 +140,9 @@ COMMANDS = {
 + ai models list {there}
 + ai custom-jobs list {there}
 - ai endpoints list {there}
+- ai model-monitoring-jobs list {there}
+- beta quotas info list --service=run.googleapis.com --project=local
++ beta monitoring uptime list-configs
 + container binauthz policy export
 + container binauthz attestors list
 """,

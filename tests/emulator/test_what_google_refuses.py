@@ -151,6 +151,24 @@ def test_a_cleanup_policy_has_an_id_of_a_length(shared_emulator, wire):
                 api.create_repository(request=request)
 
 
+@both_wires
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"remote_repository_config": {"description": "x"}}, "only valid for repositories of mode REMOTE_REPOSITORY"),
+        ({"virtual_repository_config": {}}, "only valid for repositories of mode VIRTUAL_REPOSITORY"),
+        ({"maven_config": {"allow_snapshot_overwrites": True}}, "only valid for repositories of format MAVEN"),
+    ],
+)
+def test_a_repository_has_no_configuration_of_another_sort(shared_emulator, wire, config, message):
+    """Each field's comment says which format or mode it is for."""
+    api = client(shared_emulator, artifactregistry_v1.ArtifactRegistryClient, wire)
+    repository = artifactregistry_v1.Repository(format_="DOCKER", **config)
+
+    with pytest.raises(exceptions.BadRequest, match=message):
+        api.create_repository(parent=PARENT, repository=repository, repository_id="sorted")
+
+
 def binding(role, members=("user:a@example.com",), expression="", title="when"):
     """A binding, with a condition where there is an expression or no title."""
     made = policy_pb2.Binding(role=role, members=members)
