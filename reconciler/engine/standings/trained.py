@@ -48,13 +48,16 @@ class Trained:
     problems: dict[Key, str] = field(default_factory=dict)
 
 
-def read_trained(session: Session, keys: Collection[Key], before: Mapping[Key, Standing]) -> Trained:
+def read_trained(
+    session: Session, keys: Collection[Key], before: Mapping[Key, Standing], most: int = MOST_LOOKED
+) -> Trained:
     """Read what is new of some services.
 
     Args:
         session: The run's means.
         keys: Services that have the function.
         before: What was known of services.
+        most: At how many of them it is looked for decisions.
 
     Raises:
         ApiError: The bucket cannot be listed.
@@ -72,7 +75,7 @@ def read_trained(session: Session, keys: Collection[Key], before: Mapping[Key, S
     said = {key: next(answers) for key in histories}
     for key, blob in windows.items():
         _take_windows(found, key, blob, next(answers))
-    decided = _decisions(session, ordered, frozenset(histories), before)
+    decided = _decisions(session, _in_turn(ordered, frozenset(histories), before)[:most], before)
     now = session.clock.now()
     for key in ordered:
         old = before.get(key, {}).get("retraining")
@@ -118,15 +121,19 @@ def _take_windows(found: Trained, key: Key, blob: Any, said: Any) -> None:
     found.windows[key] = (windows, str(blob.generation))
 
 
-def _decisions(
-    session: Session, keys: Sequence[Key], changed: Collection[Key], before: Mapping[Key, Standing]
-) -> dict[Key, tuple[list[Told] | None, str]]:
-    """Read the newest decisions of a few services, but those that are known."""
+def _in_turn(keys: Sequence[Key], changed: Collection[Key], before: Mapping[Key, Standing]) -> list[Key]:
+    """Put those first whose history changed, then those that were looked at longest ago."""
 
     def rank(key: Key) -> tuple[bool, str]:
         return key not in changed, str((before.get(key, {}).get("retraining") or {}).get("looked") or "")
 
-    chosen = sorted(keys, key=rank)[:MOST_LOOKED]
+    return sorted(keys, key=rank)
+
+
+def _decisions(
+    session: Session, chosen: Sequence[Key], before: Mapping[Key, Standing]
+) -> dict[Key, tuple[list[Told] | None, str]]:
+    """Read the newest decisions of a few services, but those that are known."""
     lists = session.pool.gather([partial(_names, session, key) for key in chosen])
     wanted: list[tuple[Key, Any]] = []
     kept: dict[Key, list[Told]] = {}
