@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from reconciler.core.standings.fitting import LARGEST, fitted, size_of
+from reconciler.core.standings.fitting import fitted, size_of
+from reconciler.engine.standings.making import LARGEST
 from schemas.kept import Standings
 from tests.page.samples import STATES, fleet
 
