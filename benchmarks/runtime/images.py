@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,7 @@ import onnxruntime
 from benchmarks.images import SHAPE, TYPES, bodies, graph
 from benchmarks.runtime import peers
 from benchmarks.runtime.native import built
-from benchmarks.runtime.servers import SERVER_CPU, START_S, cpu_s, end, free_port
+from benchmarks.runtime.servers import SERVER_CPU, cpu_s, end, free_port, wait_until
 from runtime.grpc_v2.messages import MESSAGES
 
 if TYPE_CHECKING:
@@ -95,9 +94,8 @@ def serving(peer: Peer, folder: Path, kind: str) -> Iterator[Server]:
         start_new_session=True,
     )
     try:
-        server = Server(peer, process, port, counts)
-        wait(server)
-        yield server
+        wait_until(process, f"http://127.0.0.1:{port}/v2/models/m/ready")
+        yield Server(peer, process, port, counts)
     finally:
         end(process)
 
@@ -138,23 +136,6 @@ def over_grpc(server: Server, body: bytes) -> Ask:
         return np.array(answer.outputs[0].contents.fp32_contents)
 
     return ask
-
-
-def wait(server: Server) -> None:
-    """Wait until a server's model is ready.
-
-    Raises:
-        SystemExit: It never is.
-    """
-    until = time.monotonic() + START_S
-    while time.monotonic() < until and server.process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/v2/models/m/ready", timeout=10).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit(f"{server.peer.name} does not get ready")
 
 
 def measure(server: Server, ask: Ask, image: Array, seconds: float) -> str:

@@ -131,3 +131,20 @@ def cpu_s(pid: int) -> tuple[float, float]:
     fields = [Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split() for one in tree(pid)]
     own, kernel = (sum(int(each[place]) for each in fields) / os.sysconf("SC_CLK_TCK") for place in (11, 12))
     return own + kernel, kernel
+
+
+def wait_until(process: subprocess.Popen, url: str) -> None:
+    """Wait until a path of a server answers 200.
+
+    Raises:
+        SystemExit: It never does.
+    """
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=10).close()  # noqa: S310 - our own address
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"{url} does not answer")
