@@ -51,19 +51,19 @@ def numbers(data: Any, dtype: np.dtype[Any], shape: Sequence[int]) -> Array | No
         values: Array = np.frombuffer(found.as_buffer(of_type=kind), widest)
     except (ValueError, TypeError, RuntimeError):  # all that simdjson raises for a text
         return None
-    if values.size != math.prod(shape) or not values.size or not _is_nested(bytes(text), shape):
+    if values.size != math.prod(shape) or not values.size or not _is_nested(text, shape):
         return None
     return _narrowed(values, dtype, shape)
 
 
-def _is_nested(text: bytes, shape: Sequence[int]) -> bool:
+def _is_nested(text: memoryview, shape: Sequence[int]) -> bool:
     """Whether as many numbers as a shape has stand in one list, or in lists of lists as the shape is.
 
     All values are numbers, so that brackets and commas are no text.
     """
-    if text.count(b"[") == 1:
+    if np.count_nonzero(np.frombuffer(text, np.uint8) == ord("[")) == 1:
         return True
-    return text.translate(None, _NUMBERS) == _brackets(shape)
+    return bytes(text).translate(None, _NUMBERS) == _brackets(shape)
 
 
 def _brackets(shape: Sequence[int]) -> bytes:
