@@ -60,6 +60,7 @@ class Lane:
         self._given: Any = None
         self._recorded: dict[int, Callable[[], Tensors]] = {}
         self._slots: SimpleQueue[_Slot] = SimpleQueue()
+        self._unrecorded = ""
         self.sizes: tuple[int, ...] = ()
         """Rows that calls are filled up to."""
 
@@ -139,8 +140,10 @@ class Lane:
         try:
             self._record_all(rows)
         except Exception as error:  # noqa: BLE001 - torch, CUDA and the module itself raise what they like
-            log.info("calls are not recorded: %s", str(error).partition("\n")[0])
-            self._recorded = {}
+            why = str(error).partition("\n")[0]
+            if why != self._unrecorded:
+                log.info("calls are not recorded: %s", why)
+            self._recorded, self._unrecorded = {}, why
         self._device.release()
 
     def _record_all(self, rows: Array) -> None:
