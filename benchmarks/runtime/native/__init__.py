@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from shutil import which
@@ -29,5 +30,7 @@ def built(name: str, *flags: str) -> Path:
     if which("cc") is None:
         raise SystemExit(f"{source.name} needs a C compiler, `cc`; there is none on the path")
     BUILT.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", *flags, "-o", str(target), str(source)], check=True)
+    made = target.with_name(f"{name}-{os.getpid()}")
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", *flags, "-o", str(made), str(source)], check=True)
+    made.replace(target)  # at once: another process may be starting it
     return target
