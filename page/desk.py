@@ -104,7 +104,7 @@ class Desk:
 
     def moment(self) -> str:
         """Name what is known now, and how fresh that is: of another name, open pages are asked to look again."""
-        return f"{_moment(self.shelf.look(), self.clock())}{self.shelf.timeline(wait=False).key[:8]}"
+        return f"{_moment(self.shelf.look(), self.clock())}{self.shelf.timeline(wait=self.patient).key[:8]}"
 
     def _data(self, view: View, snapshot: Snapshot, now: datetime) -> Data:
         if view.name in OF_ONE:
