@@ -70,7 +70,7 @@
   const NAMES = ["candidate", "stable", "limit"];
   const told = (value, unit) => value === null ? "–" : unit === "share" ? `${+(value * 100).toPrecision(3)} %` : `${+value.toPrecision(3)}`;
   const chart = (figure) => {
-    const picture = figure.querySelector(".chart"), line = figure.querySelector(".at"), { unit } = figure.dataset;
+    const picture = figure.querySelector(".chart"), /* the first: values; evidence stays the server's */ line = figure.querySelector(".at"), { unit } = figure.dataset;
     const points = JSON.parse(figure.querySelector("script").textContent);
     const colour = (one) => getComputedStyle(picture.querySelector(one) ?? picture).stroke;
     const limits = points.map((each) => each.limit ?? 0), soft = getComputedStyle(picture.querySelector("text")).fill;
