@@ -46,7 +46,8 @@ def rollout_view(service: Data) -> Data:
         "checks": [_verdict(each, "check") for each in (rollout or {}).get("checks") or ()],
         "rejected": list((rollout or {}).get("rejected") or ()),
         "traffic": row_of(service).data["traffic"],
-        "percents": _percents(trail),
+        "byHand": bool(service.get("byHand")),
+        "percents": [] if service.get("byHand") else _percents(trail),
         "decisions": [_decision(each) for each in [*reversed(trail)][:DECISIONS]],
         "leftOut": (service.get("leftOut") or 0) + max(0, len(trail) - DECISIONS),
     }
@@ -120,7 +121,10 @@ def _sentence(gate: Data, title: str, unit: str) -> str:
 def _series(name: str, trail: Sequence[Data]) -> list[Data]:
     """Give a gate's values over time, thinned to what a chart shows and a table can be read of."""
     found = [
-        {"at": told["until"], **{key: gate[key] for key in ("candidate", "stable", "limit", "evidence", "samples")}}
+        {
+            "at": told["until"],
+            **{key: gate[key] for key in ("candidate", "stable", "limit", "evidence", "border", "samples")},
+        }
         for told in trail
         for gate in told["gates"]
         if gate["gate"] == name

@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from reconciler.core.standings.fitting import LARGEST, fitted
 from schemas.kept import HistoryEntry, PassReport, Standings
 
 NOW = datetime(2026, 11, 26, 14, 5, tzinfo=UTC)
 EVERY = timedelta(minutes=5)
+MANY = 400
+"""From so many services on not all that is known of each is kept."""
 OPERATOR, PROJECT, REGION = "mlservice", "acme-ml", "us-central1"
 REGIONS = (REGION, "europe-west1", "asia-east1")
 TEAMS = ("growth", "risk", "search", "supply")
@@ -103,6 +106,7 @@ def fleet(count: int, *, seed: int = 0, hostile: bool = False, now: datetime = N
     of = random.Random(seed)  # noqa: S311 - nothing is kept secret by it
     word = (lambda text: f"{of.choice(HOSTILE)} {text}"[:290]) if hostile else str
     made = [_service(of, number, now, word) for number in range(count)]
+    known = [each.standing for _, each in made]
     ended = now.isoformat(timespec="seconds")
     began = (now - timedelta(seconds=41)).isoformat(timespec="seconds")
     shard, run = {"index": 0, "count": 1}, "20261126T140419-7f3a"
@@ -116,7 +120,7 @@ def fleet(count: int, *, seed: int = 0, hostile: bool = False, now: datetime = N
         "at": ended,
         "next": [(now + EVERY * n).isoformat(timespec="seconds") for n in (1, 2)],
         "warnings": [word("monitoring of eta-api was not looked at: 503")] if count else [],
-        "services": [each.standing for _, each in made],
+        "services": fitted(known, LARGEST) if count > MANY else known,
     }
     changed = sum(change["outcome"] == "done" for _, each in made for change in each.report["changes"])
     report = {
@@ -349,8 +353,10 @@ def _moving(made: _Making, phase: str, wait: str, why: str, **more: Any) -> None
     made.standing["cost"]["surcharge"] = "3.20"
 
 
-def _needs(made: _Making, *texts: str, state: str = "", problem: str = "") -> None:
-    made.standing["needsYou"] = [made.word(text) for text in texts]
+def _needs(made: _Making, *texts: str, sort: str = "", state: str = "", problem: str = "") -> None:
+    said = [made.word(text) for text in texts]
+    made.standing["needsYou"] = said
+    made.standing["needs"] = [{"kind": sort or state or "other", "why": text} for text in said]
     if state:
         made.standing["state"] = made.report["state"] = state
     if problem:
@@ -371,7 +377,7 @@ def _holds(made: _Making) -> None:
 def _asks(made: _Making) -> None:
     why = "nothing speaks against 50 %: it waits for `promote` (step 2)"
     _moving(made, "Step", "Approval", why, samples=900, verdict="Pass")
-    _needs(made, f"an approval: mlservice promote {made.name} --step 2")
+    _needs(made, f"an approval: mlservice promote {made.name} --step 2", sort="approval")
 
 
 def _metrics_missing(made: _Making) -> None:
@@ -381,7 +387,7 @@ def _metrics_missing(made: _Making) -> None:
 def _late(made: _Making) -> None:
     why = "12 of 500 requests; no requests come; the deadline is over, and it waits for a person"
     _moving(made, "Step", "NotEnoughData", why, samples=12)
-    _needs(made, "its rollout has too few requests, past its deadline")
+    _needs(made, "its rollout has too few requests, past its deadline", sort="no data")
 
 
 def _frozen(made: _Making) -> None:
@@ -391,12 +397,12 @@ def _frozen(made: _Making) -> None:
 def _both_fail(made: _Making) -> None:
     why = "the stable version is beyond the limit, too: 4 % errors"
     _moving(made, "Step", "StableFailing", why, verdict="StableFails", worse=0.3, samples=900)
-    _needs(made, "the stable version fails")
+    _needs(made, "the stable version fails", sort="stuck")
 
 
 def _paused(made: _Making) -> None:
     _moving(made, "Step", "Paused", "paused by ann@laptop; it waits for `resume`", samples=600, verdict="Pass")
-    _needs(made, f"its rollout is paused: mlservice resume {made.name}")
+    _needs(made, f"its rollout is paused: mlservice resume {made.name}", sort="paused")
 
 
 def _starting(made: _Making) -> None:
@@ -419,7 +425,11 @@ def _rolled_back(made: _Making) -> None:
     rejected = {"version": made.standing["rollout"]["version"], "why": made.word(why), "at": made.ago(minutes=170)}
     made.standing["rollout"]["rejected"] = [rejected]
     made.standing["versions"][0] |= {"rejected": made.word(why), "state": "ready", "tag": ""}
-    _needs(made, f"version {rejected['version']} was rolled back: mlservice retry {made.name}, or another version")
+    _needs(
+        made,
+        f"version {rejected['version']} was rolled back: mlservice retry {made.name}, or another version",
+        sort="rolled back",
+    )
 
 
 def _pinned(made: _Making) -> None:
@@ -427,19 +437,19 @@ def _pinned(made: _Making) -> None:
     made.standing["rollout"] |= {"phase": "Pinned", "why": made.word(why)}
     made.standing["versions"][0]["percent"], made.standing["versions"][1]["percent"] = 0, 100
     made.standing["trail"].append(_decision(made, 60, 0, "Pinned", why=made.word(why), count=13))
-    _needs(made, f"pinned by hand: mlservice resume {made.name}")
+    _needs(made, f"pinned by hand: mlservice resume {made.name}", sort="pinned")
 
 
 def _failed_start(made: _Making) -> None:
     _moving(made, "Failed", "", "its revision cannot start", percent=0, step=0, samples=0)
     why = "the container failed to listen on PORT=8080"
     made.standing["versions"][0] |= {"state": "failed", "problem": made.word(why)}
-    _needs(made, f"its new version cannot start: {why}")
+    _needs(made, f"its new version cannot start: {why}", sort="not working")
 
 
 def _drifts(made: _Making) -> None:
     made.standing["monitoring"] = _monitoring(made, worst=0.62)
-    _needs(made, "drift of 2 columns since 3 windows, and nothing trains")
+    _needs(made, "drift of 2 columns since 3 windows, and nothing trains", sort="drift")
 
 
 def _no_window(made: _Making) -> None:
@@ -452,7 +462,7 @@ def _no_window(made: _Making) -> None:
 
 def _circuit(made: _Making) -> None:
     made.standing["retraining"] |= {"circuitUntil": made.coming(days=1)}
-    _needs(made, f"trainings failed in a row: mlservice retrain {made.name} --reset-circuit")
+    _needs(made, f"trainings failed in a row: mlservice retrain {made.name} --reset-circuit", sort="trainings")
 
 
 def _better_waits(made: _Making) -> None:
@@ -463,7 +473,7 @@ def _capped(made: _Making) -> None:
     limit = 100
     made.standing["budget"] = _budget(made, limit, share=1.22)
     made.standing["retraining"] |= {"frozen": made.word("retraining frozen by budget until 1 Dec")}
-    _needs(made, "capped by budget until 1 Dec")
+    _needs(made, "capped by budget until 1 Dec", sort="budget")
 
 
 def _failed(made: _Making) -> None:
@@ -488,12 +498,18 @@ def _changed(made: _Making) -> None:
 
 
 def _gone(made: _Making) -> None:
-    _needs(made, "not working: the Cloud Run service is gone", problem="the Cloud Run service is gone", state="failed")
+    _needs(
+        made,
+        "not working: the Cloud Run service is gone",
+        sort="not working",
+        problem="the Cloud Run service is gone",
+        state="failed",
+    )
     made.standing |= {"versions": [], "rollout": None, "trail": [], "url": "", "serving": "", "signals": None}
 
 
 def _open(made: _Making) -> None:
-    _needs(made, "NOT PRIVATE: allUsers is let in; contradicts the spec")
+    _needs(made, "NOT PRIVATE: allUsers is let in; contradicts the spec", sort="open")
 
 
 def _bare(made: _Making) -> None:
