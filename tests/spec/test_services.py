@@ -404,6 +404,20 @@ def test_projects_have_their_bills_apart(tmp_path):
     assert [each.name for each in load(tmp_path, environment="prod").services] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "network: {subnetwork: projects/host/regions/europe-west1/subnetworks/serving}",
+        "network: {subnetwork: 'https://www.googleapis.com/compute/v1/projects/h/regions/europe-west1/subnetworks/s'}",
+        "network: {subnetwork: us-central1}",
+        "network: {connector: projects/acme/locations/europe-west1/connectors/serverless}",
+    ],
+)
+def test_a_network_of_the_services_region_is_taken(said, lines):
+    """By a full name, whoever's project it is in; a short one says no region."""
+    assert said(f"{SPEC}  {lines}\n") == []
+
+
 @pytest.mark.parametrize("name", ["a", "ab", "churn", "a" * 26, "a" * 27, "quarterly-churn-scorer-of-growth", "a" * 49])
 def test_account_ids_fit(name):
     """6 to 30 characters whatever the service is called, and different for different services."""
