@@ -213,7 +213,7 @@ def test_ports_in_variables_are_those_of_this_machine():
                      id="nothing-names-it"),
         pytest.param(["serve"], {}, (), [], id="another-containers"),
         pytest.param(["--port", "8000"], {"URL": "http://localhost:11434/v1"}, (8000, 11434), [], id="all-are-put"),
-        pytest.param(["http://example.com:8000", "[fd00::1]:8000", "80000"], {"TAG": "v1.8000"}, (), [], id="elsewhere"),
+        pytest.param(["http://a.com:8000", "[fd00::1]:8000", "80000"], {"TAG": "v1.8000"}, (), [], id="elsewhere"),
     ],
 )  # fmt: skip
 def test_a_port_that_is_left_is_told(words, given, own, said):
