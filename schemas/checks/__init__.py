@@ -75,6 +75,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     mounts.shared,
     mounts.generation,
     outward.network,
+    outward.place_of_network,
     outward.protection,
     outward.execution,
     outward.manual,
