@@ -38,6 +38,7 @@ COMMANDS = {
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
     "history": "Show what became of a service, change by change.",
+    "graph": "Show what a service is made of, and what flows.",
     "where": "Show what runs an image, a model or a commit's specs.",
     "predict": "Send rows to a service.",
     "models": "Show the versions of a model, and where each serves.",
