@@ -37,38 +37,55 @@ VIEWS = ("/", "/cost", "/changes", "/operator")
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-class Proxy:
-    """Signs as Identity-Aware Proxy does, and shows its public key."""
+class Surroundings:
+    """What Cloud Run has around it: a proxy that signs, with its public key, and a metadata server with a token."""
 
-    def __init__(self) -> None:
+    def __init__(self, http: str) -> None:
         from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - loads slowly
         from jwt.algorithms import ECAlgorithm  # noqa: PLC0415 - loads slowly
 
         self._key = ec.generate_private_key(ec.SECP256R1())
-        shown = json.loads(ECAlgorithm.to_jwk(self._key.public_key())) | {"kid": "k1", "alg": "ES256"}
-        body = json.dumps({"keys": [shown]}).encode()
+        key = json.loads(ECAlgorithm.to_jwk(self._key.public_key())) | {"kid": "k1", "alg": "ES256"}
+        token = json.dumps({"access_token": _token(http), "expires_in": 3600, "token_type": "Bearer"})
+        account = json.dumps({"aliases": ["default"], "email": "default", "scopes": []})
+        answers = {"keys": json.dumps({"keys": [key]}), "token": token, "universe-domain": "googleapis.com"}
 
-        class Keys(BaseHTTPRequestHandler):
+        class Answers(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                last = self.path.partition("?")[0].rpartition("/")[2]
                 self.send_response(200)
+                self.send_header("Metadata-Flavor", "Google")
+                self.send_header("Content-Type", "application/json" if last != "universe-domain" else "text/plain")
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(answers.get(last, account).encode())
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as its base has it
                 del format, args
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.address = f"http://127.0.0.1:{self._server.server_port}/"
+        self.host = f"127.0.0.1:{self._server.server_port}"
 
     def headers(self) -> dict[str, str]:
-        """Sign one hour from now on."""
+        """Sign for an hour from now on."""
         import jwt  # noqa: PLC0415 - loads slowly
 
         now = int(time.time())
         claims = {"aud": AUDIENCE, "iss": "https://cloud.google.com/iap", "sub": "1", "email": "ann@acme.example"}
         signed = jwt.encode({**claims, "iat": now, "exp": now + 3600}, self._key, "ES256", headers={"kid": "k1"})
         return {"x-goog-iap-jwt-assertion": signed}
+
+
+def _token(http: str) -> str:
+    """Give a token of the emulator's own caller, by Google's library."""
+    from google.auth.transport.requests import Request  # noqa: PLC0415 - loads slowly
+    from google.oauth2 import service_account  # noqa: PLC0415 - loads slowly
+
+    file = control(http, "GET", "env")["GOOGLE_APPLICATION_CREDENTIALS"]
+    scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+    credentials = service_account.Credentials.from_service_account_file(file, scopes=scopes)
+    credentials.refresh(Request())
+    return str(credentials.token)
 
 
 def filled(http: str, bucket: str, folder: Path) -> None:
@@ -81,7 +98,7 @@ def filled(http: str, bucket: str, folder: Path) -> None:
 
 
 @contextmanager
-def running(http: str, bucket: str, proxy: Proxy) -> Iterator[tuple[str, int, float]]:
+def running(http: str, bucket: str, around: Surroundings) -> Iterator[tuple[str, int, float]]:
     """Run the page; give its address, its process and after how many seconds the first view was there."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -89,8 +106,10 @@ def running(http: str, bucket: str, proxy: Proxy) -> Iterator[tuple[str, int, fl
     told = control(http, "GET", "env") | {
         "PAGE_BUCKET": bucket,
         "PAGE_AUDIENCE": AUDIENCE,
-        "PAGE_IAP_KEYS": proxy.address,
+        "PAGE_IAP_KEYS": f"http://{around.host}/keys",
         "GOOGLE_CLOUD_PROJECT": "local",
+        "GCE_METADATA_HOST": around.host,
+        "GCE_METADATA_IP": around.host,
         "MLSERVICE_EMULATOR": http,
         "HOST": "127.0.0.1",
         "PORT": str(port),
@@ -99,14 +118,14 @@ def running(http: str, bucket: str, proxy: Proxy) -> Iterator[tuple[str, int, fl
     process = subprocess.Popen([sys.executable, "-m", "page"], cwd=_ROOT, env={**os.environ, **told})
     try:
         address = f"http://127.0.0.1:{port}"
-        yield address, process.pid, _first(address, proxy, process) - began
+        yield address, process.pid, _first(address, around, process) - began
     finally:
         process.terminate()
         process.wait()
 
 
-def _first(address: str, proxy: Proxy, process: subprocess.Popen[bytes]) -> float:
-    headers = proxy.headers()
+def _first(address: str, around: Surroundings, process: subprocess.Popen[bytes]) -> float:
+    headers = around.headers()
     while process.poll() is None:
         try:
             answer = httpx.get(address, headers=headers, timeout=30)
@@ -178,27 +197,27 @@ def reported(folder: Path, into: Path) -> tuple[float, float]:
 
 def main() -> None:
     """Print the numbers."""
-    proxy = Proxy()
     with cloud() as (http, _), tempfile.TemporaryDirectory(prefix="mlservice-page-") as name:
+        around = Surroundings(http)
         places = {count: Path(name) / str(count) for count in FLEETS}
         for count, folder in places.items():
             write(fleet(count, history=FLEETS[count]), folder)
             filled(http, f"fleet-{count}", folder)
         starts = []
         for _ in range(STARTS):
-            with running(http, "fleet-200", proxy) as (_, _, took):
+            with running(http, "fleet-200", around) as (_, _, took):
                 starts.append(took)
         against("cold start until the first view of 200 services", statistics.median(starts), 1.5)
-        _of_200(http, proxy, places[200])
-        _of_2000(http, proxy)
+        _of_200(http, around, places[200])
+        _of_2000(http, around)
         seconds, size = reported(places[200], Path(name) / "report")
         against("static report of 200 services", seconds, 10.0)
         against("  its files", size, 20.0, "MB")
 
 
-def _of_200(http: str, proxy: Proxy, folder: Path) -> None:
-    with running(http, "fleet-200", proxy) as (address, pid, _), httpx.Client(base_url=address, timeout=60) as client:
-        client.headers.update(proxy.headers())
+def _of_200(http: str, around: Surroundings, folder: Path) -> None:
+    with running(http, "fleet-200", around) as (address, pid, _), httpx.Client(base_url=address, timeout=60) as client:
+        client.headers.update(around.headers())
         took, _ = timed_ms(client, sorted_in_ways())
         against("fleet of 200 services, a view made anew, with its socket", took, 50.0, "ms")
         whole = client.get("/")
@@ -213,14 +232,14 @@ def _of_200(http: str, proxy: Proxy, folder: Path) -> None:
         packed = sum(len(gzip.compress(client.get(each).content, 9)) for each in scripts)
         against("JavaScript, compressed", packed / 1000, 45.0, "KB")
         if CHROMIUM.exists():
-            took, asked = painted(address, proxy.headers())
+            took, asked = painted(address, around.headers())
             against("first paint in Chromium, nothing kept", took, 300.0, "ms")
             against("  files asked for", float(asked), 6.0, "")
 
 
-def _of_2000(http: str, proxy: Proxy) -> None:
-    with running(http, "fleet-2000", proxy) as (address, pid, _), httpx.Client(base_url=address, timeout=60) as client:
-        client.headers.update(proxy.headers())
+def _of_2000(http: str, around: Surroundings) -> None:
+    with running(http, "fleet-2000", around) as (address, pid, _), httpx.Client(base_url=address, timeout=60) as client:
+        client.headers.update(around.headers())
         words = ("churn", "fraud", "ranker", "demand", "eta", "ads", "spam", "price", "intent", "yield")
         took, largest = timed_ms(client, [f"/?q={word}" for word in words])
         against("fleet of 2000 services, filtered, a view made anew", took, 150.0, "ms")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,8 +12,6 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-
-import re
 
 import pytest
 import uvicorn
@@ -57,6 +56,11 @@ class Tab:
     wrong: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
 
+    def hear(self, said: Any) -> None:
+        """Keep what the console says that is no mere note."""
+        if said.type in {"error", "warning"}:
+            self.wrong.append(said.text)
+
     @property
     def troubles(self) -> list[str]:
         """Everything that should not have happened."""
@@ -100,7 +104,7 @@ def tab(chromium: Any, address: str, *, own: str = "", **options: Any) -> Iterat
             route.abort()
 
     context.route("**/*", let)
-    opened.page.on("console", lambda said: opened.wrong.append(said.text) if said.type in {"error", "warning"} else None)
+    opened.page.on("console", opened.hear)
     opened.page.on("pageerror", lambda error: opened.wrong.append(str(error)))
     opened.page.goto(address)
     try:
@@ -165,6 +169,7 @@ class _Words(HTMLParser):
         self._unread = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
         self._unread += tag in self._UNREAD
 
     def handle_endtag(self, tag: str) -> None:

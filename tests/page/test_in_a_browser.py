@@ -166,7 +166,7 @@ def of(made: Fleet, state: str) -> tuple[str, str]:
 
 
 def test_an_open_page_moves_on_and_says_so_once(chromium, moving):
-    """Percent, wait and one sentence for those who hear; what people hold stays: focus, what is open, where they are."""
+    """Percent, wait and one sentence for those who hear; where people are, by focus and by sight, they stay."""
     [running], made = moving
     region, name = key = of(made, "waits for data")
     with tab(chromium, f"{running.address}/?sort=name", viewport={"width": 1440, "height": 500}) as opened:
