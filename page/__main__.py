@@ -1,8 +1,8 @@
 """The page as Cloud Run runs it: `python -m page`, told by its environment what to show and who may see it.
 
-`PAGE_BUCKET` is the state bucket, `PAGE_AUDIENCE` for which service IAP signs
-(`/projects/NUMBER/locations/REGION/services/NAME`), `GOOGLE_CLOUD_PROJECT` the project, `PORT` where to listen. On the
-emulator `MLSERVICE_EMULATOR` is its address, and `PAGE_IAP_KEYS` that of the keys which its IAP signs with.
+`MLSERVICE_PAGE_BUCKET` is the state bucket, `MLSERVICE_PAGE_AUDIENCE` for which service IAP signs
+(`/projects/NUMBER/locations/REGION/services/NAME`), `PORT` where to listen. `MLSERVICE_EMULATOR` is set in containers of
+the emulator: its address, whose time, bucket and keys are taken.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from page.desk import Desk
 from page.shelf import Shelf
 from page.sources.bucket import connected
 
+BUCKET, AUDIENCE = "MLSERVICE_PAGE_BUCKET", "MLSERVICE_PAGE_AUDIENCE"
 _USAGE = 64
+_EMULATED_KEYS = "/iap/verify/public_key-jwk"
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
@@ -26,7 +28,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     Returns:
         64 where the environment does not say what is needed.
     """
-    missing = [name for name in ("PAGE_BUCKET", "PAGE_AUDIENCE", "GOOGLE_CLOUD_PROJECT") if not environment.get(name)]
+    missing = [name for name in (BUCKET, AUDIENCE) if not environment.get(name)]
     if missing:
         sys.stderr.write(f"error: {', '.join(missing)} must be set; `mlservice install` installs the page\n")
         return _USAGE
@@ -35,9 +37,8 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     from page.server import server  # noqa: PLC0415 - late, for start-up
 
     emulator = environment.get("MLSERVICE_EMULATOR", "")
-    source = connected(environment["PAGE_BUCKET"], project=environment["GOOGLE_CLOUD_PROJECT"], emulator=emulator)
-    desk = Desk(Shelf(source), clock(emulator))
-    access = Signed(environment["PAGE_AUDIENCE"], environment.get("PAGE_IAP_KEYS") or KEYS)
+    desk = Desk(Shelf(connected(environment[BUCKET], emulator=emulator)), clock(emulator))
+    access = Signed(environment[AUDIENCE], f"{emulator}{_EMULATED_KEYS}" if emulator else KEYS)
     host, port = environment.get("HOST") or "0.0.0.0", int(environment.get("PORT") or 8080)
     uvicorn.run(server(desk, access, live="poll"), host=host, port=port, log_level="warning", access_log=False)
     return 0

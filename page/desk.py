@@ -99,6 +99,10 @@ class Desk:
         snapshot, now = self.shelf.look(), self.clock()
         return Made(view, head(snapshot, now, self.shelf.source.place), self._data(view, snapshot, now))
 
+    def moment(self) -> str:
+        """Name what is known now, and how fresh that is: of another name, open pages are asked to look again."""
+        return _moment(self.shelf.look(), self.clock())
+
     def _data(self, view: View, snapshot: Snapshot, now: datetime) -> Data:
         if view.name in OF_ONE:
             service = self.service(snapshot, view)
@@ -165,6 +169,11 @@ def _freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:
     return missed >= 2, missed  # noqa: PLR2004 - one may be late, two are silence
 
 
+def _moment(snapshot: Snapshot, now: datetime) -> str:
+    stale, missed = _freshness(snapshot, now)
+    return f"{snapshot.key}-{int(stale)}{int(bool(snapshot.trouble))}-{missed}"
+
+
 def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
     """Say of when a page is.
 
@@ -186,5 +195,6 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
         "reported": bool(snapshot.passes or snapshot.standings),
         "trouble": snapshot.trouble,
         "unreadable": list(snapshot.unreadable),
+        "moment": _moment(snapshot, now),
         "program": VERSION,
     }

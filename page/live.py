@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
-from page.shelf import Shelf
+from page.desk import Desk
 
 HEARTBEAT_S = 15.0
 LOOK_S = 0.5
@@ -19,12 +19,12 @@ class Events:
     """Looks whether documents are others than before.
 
     Args:
-        shelf: The documents.
+        desk: Knows what a page would show.
         look_s: How often it is looked, in seconds.
         heartbeat_s: After so many seconds of silence something is sent: who went away is noticed then.
     """
 
-    shelf: Shelf
+    desk: Desk
     look_s: float = LOOK_S
     heartbeat_s: float = HEARTBEAT_S
 
@@ -32,14 +32,14 @@ class Events:
         """Tell of every moment after the one that was seen last.
 
         Args:
-            seen: The last id that the page had; empty for a page that was just made.
+            seen: The last id that the page had, or the moment that it was made of.
             gone: Tells whether nobody listens any more.
         """
-        known = seen or await self._key()
-        yield f"retry: 1000\nid: {known}\n: here\n\n".encode()
+        known = seen.replace("\n", " ").replace("\r", " ")[:100]
+        yield b"retry: 1000\n: here\n\n"
         quiet = 0.0
         while not await gone():
-            key = await self._key()
+            key = await run_in_threadpool(self.desk.moment)
             if key != known:
                 known, quiet = key, 0.0
                 yield f"id: {key}\nevent: changed\ndata: {key}\n\n".encode()
@@ -48,7 +48,3 @@ class Events:
                 yield b": still here\n\n"
             await asyncio.sleep(self.look_s)
             quiet += self.look_s
-
-    async def _key(self) -> str:
-        found = await run_in_threadpool(self.shelf.look)
-        return f"{found.key}{'!' if found.trouble else ''}" or "nothing"

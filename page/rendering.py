@@ -65,7 +65,7 @@ def compact(value: object) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 
-def html(made: Made, links: Links, *, now: datetime, live: str = "", reader: str = "") -> str:
+def html(made: Made, links: Links, *, now: datetime, live: str = "", tag: str = "", reader: str = "") -> str:
     """Make the page of a view.
 
     Args:
@@ -73,6 +73,7 @@ def html(made: Made, links: Links, *, now: datetime, live: str = "", reader: str
         links: Writes addresses.
         now: The time.
         live: `events` where the server tells of changes, `poll` where it is asked; empty for a page that stays.
+        tag: Names what is shown, for a page that asks for what is new.
         reader: Who reads it, as IAP says; empty where nobody was asked.
     """
 
@@ -100,6 +101,7 @@ def html(made: Made, links: Links, *, now: datetime, live: str = "", reader: str
             queries=links.queries,
             data_address=links.data(made.view),
             live=live,
+        tag=tag,
             reader=reader,
         )
     )

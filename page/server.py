@@ -59,7 +59,7 @@ class Answers:
             if data:
                 body = json.dumps(made.to_json(), ensure_ascii=False).encode(errors="replace")
             else:
-                page = html(made, self.links, now=self.desk.clock(), live=self.live, reader=reader)
+                page = html(made, self.links, now=self.desk.clock(), live=self.live, tag=tag, reader=reader)
                 body = page.encode(errors="replace")
             while len(self._kept) >= _KEPT:
                 self._kept.pop(next(iter(self._kept)), None)
@@ -95,7 +95,7 @@ def server(desk: Desk, access: Access, *, live: str = "poll") -> FastAPI:
         _add_view(app, answers, name, f"/s/{{region}}/{{service}}{below}")
     _add_static(app)
     if live == "events":
-        _add_events(app, Events(desk.shelf))
+        _add_events(app, Events(desk))
     return app
 
 
@@ -128,17 +128,12 @@ def _add_static(app: FastAPI) -> None:
             return Response(asset.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=asset.type)
         return Response(asset.content, headers=headers, media_type=asset.type)
 
-    async def healthy(request: Request) -> Response:
-        del request
-        return Response("ok", media_type="text/plain", headers=dict(DATA))
-
     app.router.add_route("/static/{digest}/{name:path}", static, methods=["GET"])
-    app.router.add_route("/healthz", healthy, methods=["GET"])
 
 
 def _add_events(app: FastAPI, events: Events) -> None:
     async def stream(request: Request) -> Response:
-        seen = request.headers.get("last-event-id", "")
+        seen = request.headers.get("last-event-id") or request.query_params.get("since", "")
         told: AsyncIterator[bytes] = events.after(seen, request.is_disconnected)
         return StreamingResponse(told, media_type="text/event-stream", headers=dict(DATA))
 
@@ -174,8 +169,6 @@ def _guard(app: FastAPI, access: Access, links: Served) -> None:
 
 
 async def _guarded(request: Request, follow: Next, access: Access, links: Served) -> Response:
-    if request.url.path == "/healthz":
-        return await follow(request)
     try:
         request.state.reader = await run_in_threadpool(access.reader, request.headers)
     except Refused as refusal:

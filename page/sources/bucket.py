@@ -78,19 +78,19 @@ class Bucket:
             raise SourceError(f"cannot {verb} gs://{self.name}/{what}: {type(error).__name__}") from error
 
 
-def connected(bucket: str, *, project: str, emulator: str = "") -> Bucket:
+def connected(bucket: str, *, emulator: str = "") -> Bucket:
     """Connect to a bucket as the account that this process runs as.
 
     Args:
         bucket: Its name.
-        project: Project id.
         emulator: Address of an emulator's HTTP side that runs this process; empty for Google Cloud.
     """
     from google.cloud.storage import Client  # noqa: PLC0415 - late: a third of a second
 
     if not emulator:
-        return Bucket(Client(project=project), bucket)
+        return Bucket(Client(project=None), bucket)
     from google.auth import compute_engine  # noqa: PLC0415 - on the emulator alone
 
     account: Any = compute_engine.Credentials
-    return Bucket(Client(project=project, credentials=account(), client_options={"api_endpoint": emulator}), bucket)
+    options = {"api_endpoint": emulator}
+    return Bucket(Client(project=None, credentials=account(), client_options=options), bucket)

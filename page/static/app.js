@@ -74,17 +74,17 @@
   };
 
   /* Refresh: the same view again, and nothing where nothing changed. */
-  let tag = "", failed = 0;
+  let failed = 0;
   const refresh = () => window.htmx?.trigger(main(), "refresh");
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
-    if (tag && ctx.sourceElement.id === "main") ctx.request.headers["If-None-Match"] = tag;
+    for (const [name, value] of [...ctx.request.body]) if (!value) ctx.request.body.delete(name);
+    if (ctx.sourceElement.id === "main") ctx.request.headers["If-None-Match"] = main().dataset.tag;
   });
   document.addEventListener("htmx:before:response", (event) => {
     const { ctx } = event.detail, { response } = ctx;
     if (response.status >= 400) { failed += 1; event.preventDefault(); return; }
     failed = 0;
-    if (response.status === 200) tag = ctx.sourceElement.id === "main" ? response.headers.get("etag") ?? "" : "";
   });
   document.addEventListener("htmx:after:swap", () => { fresh(); tell(); });
   document.addEventListener("htmx:error", () => { failed += 1; });
@@ -96,7 +96,11 @@
   };
   const listen = () => {
     let source;
-    const open = () => { source ??= Object.assign(new EventSource("/events"), {}); source.addEventListener("changed", refresh); source.addEventListener("open", refresh); };
+    const open = () => {
+      if (source) return;
+      source = new EventSource(`/events?since=${encodeURIComponent(main().dataset.moment)}`);
+      source.addEventListener("changed", refresh);
+    };
     const close = () => { source?.close(); source = undefined; };
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
     addEventListener("pagehide", close);

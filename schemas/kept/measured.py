@@ -21,7 +21,10 @@ class Column(Part):
     name: Word = Field(description="Of the column.")
     finding: Word = Field("", description="What is said of it.", examples=["Breach", "Calm", "Chance", "NotEnoughData"])
     reason: Text = Field("", description="Why, in words.")
-    distance: Number | None = Field(None, description="From its baseline, 0 to 1; null where nothing was measured.")
+    distance: Number | None = Field(
+        None,
+        description="From its baseline, 0 to 1; of `performance` the measure itself; null where none was measured.",
+    )
     limit: Number | None = Field(None, description="Greatest distance that is fine; null for none.")
     samples: Count | None = Field(None, description="Values in the window; null where nobody tells.")
     importance: Number | None = Field(None, description="How much it matters to the model; null where nobody says.")
@@ -82,5 +85,9 @@ class Monitoring(Part):
     shapes: Annotated[dict[Word, Shapes], Field(max_length=_MOST_COMPARISONS)] = Field(
         default_factory=dict, description="Of the latest window: by comparison, by column."
     )
-    looked: Moment | None = Field(None, description="When it was looked at; null for in this pass.")
+    jobs: Annotated[dict[Word, Word], Field(max_length=_MOST_COMPARISONS)] = Field(
+        default_factory=dict, description="By schedule, the newest job whose measurements are here."
+    )
+    source: Word = Field("", description="Generation of the windows' object that it was read from; empty for none.")
+    looked: Moment | None = Field(None, description="When something new was read last; null for never.")
     problem: Text = Field("", description="What of it cannot be read, and why; empty for nothing.")

@@ -84,7 +84,15 @@ class Decision(Part):
     step: Count = Field(0, description="Of the step that is on afterwards.")
     percent: Percent = Field(0, description="Of requests, the candidate's, afterwards.")
     version: Word = Field("", description="Hash of the version that it is about.")
-    action: Word = Field("", description="What was done; empty where traffic stays.", examples=["started", "moved"])
-    wait: Word = Field("", description="Why traffic stays; empty where it moves.")
+    action: Word = Field(
+        "",
+        description="What was done; empty where traffic stays.",
+        examples=["started", "step 1", "finished", "rolled back", "paused", "resumed", "aborted by hand", "split"],
+    )
+    wait: Word = Field(
+        "",
+        description="Why traffic stays; empty where it moves, and where there is nothing to wait for. Besides those "
+        "of `rollout.wait`: `NotCarriedOut`, for a move that was decided, and that the pass could or should not make.",
+    )
     why: Text = Field("", description="In words.")
     gates: tuple[Gate, ...] = Field((), max_length=MOST_GATES, description="What each gate said, the last time.")

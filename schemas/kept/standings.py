@@ -109,7 +109,9 @@ class ServiceStanding(Part):
     labels: dict[Word, Word] = Field(default_factory=dict, max_length=_MOST_LABELS, description="Labels of its spec.")
     commit: Word = Field("", description="Commit of its spec; empty where there is none.")
     url: Word = Field("", description="Its address; empty where there is none.")
-    protocol: Word = Field("", description="How it is asked, as its spec says; empty where nobody does.")
+    protocol: Word = Field(
+        "", description="How it is asked: `json`, `v2` or `vertex`; empty for an image of somebody's."
+    )
     asked: Word = Field("", description="Version that was asked for last.")
     serving: Word = Field("", description="Versions that serve, with their shares where there are several.")
     state: Word = Field("", description="What became of it in the pass, as reports say it; empty where there was none.")

@@ -47,6 +47,8 @@ class Retraining(Part):
     runs: tuple[TrainingRun, ...] = Field((), max_length=MOST_RUNS, description="The newest first.")
     circuit_until: Moment | None = Field(None, description="Until when failures in a row keep anything from starting.")
     frozen: Text = Field("", description="Why nothing starts until further notice; empty for no reason.")
+    frozen_until: Moment | None = Field(None, description="When that ends by itself; null where it does not.")
     waits: Word = Field("", description="Version of a better model that does not serve yet; empty without one.")
+    source: Word = Field("", description="Generation of the history's object that it was read from; empty for none.")
     looked: Moment | None = Field(None, description="When decisions were looked at; null for never.")
     problem: Text = Field("", description="What of it cannot be read, and why; empty for nothing.")

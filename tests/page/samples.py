@@ -207,7 +207,7 @@ def _steady(made: _Making) -> None:
         "labels": {"team": of.choice(TEAMS), "tier": made.word(of.choice(["gold", "silver"]))},
         "commit": f"{of.getrandbits(32):08x}",
         "url": f"https://{name}-x3k2p-uc.a.run.app",
-        "protocol": of.choice(["Kserve", "Vertex", "OpenInference"]),
+        "protocol": of.choice(["json", "v2", "vertex"]),
         "asked": str(model),
         "serving": str(model),
         "state": "ok",
@@ -224,14 +224,14 @@ def _steady(made: _Making) -> None:
             "step": 0,
             "of": 4,
             "steps": [5, 25, 50, 100],
-            "percent": 100,
+            "percent": 0,
             "version": stable,
             "stable": f"{name}-00002-abc",
             "started": made.ago(days=8),
             "since": made.ago(days=7),
             "why": "what is wanted serves",
         },
-        "trail": [_decision(made, 7 * 24 * 60, 0, "Steady", why="what is wanted serves", count=2016, percent=100)],
+        "trail": [_decision(made, 7 * 24 * 60, 0, "Steady", why="what is wanted serves", count=2016)],
         "monitoring": _monitoring(made, worst=0.04 + 0.05 * of.random()),
         "retraining": _retraining(made),
         "signals": {
@@ -303,7 +303,7 @@ def _moving(made: _Making, phase: str, wait: str, why: str, **more: Any) -> None
     made.standing["trail"] = [
         _decision(made, 300, 300, "Starting", action="started", why="a new version", **of),
         _decision(made, 295, 290, "Starting", wait="NotEnoughData", why="its revision starts", count=2, **of),
-        _decision(made, 285, 285, "Step", action="moved", step=1, percent=5, why="ready: 5 %", **of),
+        _decision(made, 285, 285, "Step", action="step 1", step=1, percent=5, why="ready: 5 %", **of),
         *(
             _decision(
                 made,
@@ -319,7 +319,7 @@ def _moving(made: _Making, phase: str, wait: str, why: str, **more: Any) -> None
             )
             for n in range(20)
         ),
-        _decision(made, 175, 175, "Step", action="moved", step=2, percent=25, why="nothing speaks against 25 %", **of),
+        _decision(made, 175, 175, "Step", action="step 2", step=2, percent=25, why="nothing speaks against 25 %", **of),
         _decision(
             made, 170, 0, phase, wait=wait, why=made.word(why), gates=gates, step=step, percent=percent, count=34, **of
         ),
@@ -419,7 +419,7 @@ def _pinned(made: _Making) -> None:
     why = "somebody sent all traffic to another revision; it stays until mlservice resume"
     made.standing["rollout"] |= {"phase": "Pinned", "why": made.word(why)}
     made.standing["versions"][0]["percent"], made.standing["versions"][1]["percent"] = 0, 100
-    made.standing["trail"].append(_decision(made, 60, 0, "Pinned", why=made.word(why), count=13, percent=100))
+    made.standing["trail"].append(_decision(made, 60, 0, "Pinned", why=made.word(why), count=13))
     _needs(made, f"pinned by hand: mlservice resume {made.name}")
 
 
