@@ -67,12 +67,17 @@ class Tab:
         violations = self.page.evaluate("window.violations ?? []")
         return [*self.wrong, *(f"asked for {each}" for each in self.foreign), *violations]
 
-    def axe(self) -> list[str]:
-        """What axe-core finds, each with where."""
+    def axe(self, *, colours: bool = False) -> list[str]:
+        """What axe-core finds, each with where.
+
+        Args:
+            colours: Only what depends on colours, where all else was looked at in others.
+        """
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE)
-        tags = {"runOnly": {"type": "tag", "values": [*RULES]}, "resultTypes": ["violations"]}
-        found = self.page.evaluate("tags => axe.run(document, tags).then(found => found.violations)", tags)
+        only = {"type": "rule", "values": ["color-contrast"]} if colours else {"type": "tag", "values": [*RULES]}
+        options = {"runOnly": only, "resultTypes": ["violations"]}
+        found = self.page.evaluate("options => axe.run(document, options).then(found => found.violations)", options)
         return [f"{each['id']}: {each['help']}: {node['html'][:160]}" for each in found for node in each["nodes"][:3]]
 
     def sideways(self) -> int:

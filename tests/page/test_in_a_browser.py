@@ -50,9 +50,10 @@ def test_a_view_is_whole_and_within_reach_in_every_light_and_width(chromium, pla
         for width in WIDTHS:
             opened.page.set_viewport_size({"width": width, "height": 900})
             assert opened.sideways() <= 0, width
-            for scheme in ("light", "dark"):
-                opened.page.emulate_media(color_scheme=scheme)
-                assert opened.axe() == [], (width, scheme)
+            opened.page.emulate_media(color_scheme="light")
+            assert opened.axe() == [], width
+            opened.page.emulate_media(color_scheme="dark")
+            assert opened.axe(colours=True) == [], width
         assert opened.troubles == []
 
 
