@@ -1,8 +1,8 @@
 """The page as Cloud Run runs it: `python -m page`, told by its environment what to show and who may see it.
 
 `MLSERVICE_PAGE_BUCKET` is the state bucket, `MLSERVICE_PAGE_AUDIENCE` for which service IAP signs
-(`/projects/NUMBER/locations/REGION/services/NAME`), `PORT` where to listen. `MLSERVICE_EMULATOR` is set in containers of
-the emulator: its address, whose time, bucket and keys are taken.
+(`/projects/NUMBER/locations/REGION/services/NAME`), `PORT` where to listen. `MLSERVICE_EMULATOR` is set in containers
+of the emulator: its address, whose time, bucket and keys are taken.
 """
 
 from __future__ import annotations

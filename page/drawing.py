@@ -53,7 +53,7 @@ def spark_points(values: Sequence[float | None], width: int = 80, height: int = 
         if value is None:
             lines.append([])
         else:
-            lines[-1].append(f"{place * step:.1f},{height - 1 - min(value, most) / most * (height - 2):.1f}")
+            lines[-1].append(f"{place * step:.0f},{height - 1 - min(value, most) / most * (height - 2):.0f}")
     return [" ".join(line if len(line) > 1 else line * 2) for line in lines if line]
 
 

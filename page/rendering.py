@@ -101,7 +101,7 @@ def html(made: Made, links: Links, *, now: datetime, live: str = "", tag: str = 
             queries=links.queries,
             data_address=links.data(made.view),
             live=live,
-        tag=tag,
+            tag=tag,
             reader=reader,
         )
     )

@@ -18,7 +18,7 @@ from page.sources import Source, SourceError
 
 _ALL = 1 << 20
 """Rows of a page: a file cannot be asked for the next ones."""
-_NEEDED = ("app.css", "app.js")
+_NEEDED = ("app.css", "charts.css", "app.js")
 """Nothing is asked for again here, so what does that is left out."""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from page.documents import Data, parsed
 from page.snapshot import Past, Snapshot
-from page.sources import Source, SourceError
+from page.sources import Source, SourceError, TooLarge
 
 NEWEST = 500
 """Entries of the timeline, of all services together."""
@@ -92,11 +92,18 @@ class Shelf:
         """Read documents in parallel; those that are gone since they were listed are left out."""
         wanted = [*names]
         if len(wanted) <= 1:
-            texts = [self.source.read(name) for name in wanted]
+            read = [self._one(name) for name in wanted]
         else:
             with ThreadPoolExecutor(min(READERS, len(wanted))) as pool:
-                texts = [*pool.map(self.source.read, wanted)]
-        return {name: parsed(name, text) for name, text in zip(wanted, texts, strict=True) if text is not None}
+                read = [*pool.map(self._one, wanted)]
+        return {name: each for name, each in zip(wanted, read, strict=True) if each is not None}
+
+    def _one(self, name: str) -> Data | str | None:
+        try:
+            text = self.source.read(name)
+        except TooLarge as error:
+            return str(error)
+        return None if text is None else parsed(name, text)
 
     def timeline(self) -> Past:
         """Give what became of all services, the newest first."""

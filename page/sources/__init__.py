@@ -2,6 +2,6 @@
 
 from page.sources.folder import Folder
 from page.sources.memory import Memory
-from page.sources.source import Source, SourceError
+from page.sources.source import Source, SourceError, TooLarge
 
-__all__ = ["Folder", "Memory", "Source", "SourceError"]
+__all__ = ["Folder", "Memory", "Source", "SourceError", "TooLarge"]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from page.sources.source import LARGEST, SourceError
+from page.sources.source import LARGEST, SourceError, TooLarge
 
 _PATIENCE_S = 20.0
 _FIELDS = "items(name,generation,size),nextPageToken"
@@ -51,7 +51,9 @@ class Bucket:
         content: bytes | None = None
         with self._asking("read", name):
             blob = self.client.bucket(self.name).get_blob(name, timeout=_PATIENCE_S)
-            if blob is not None and blob.size <= LARGEST:
+            if blob is not None and blob.size > LARGEST:
+                raise TooLarge(name, blob.size)
+            if blob is not None:
                 content = blob.download_as_bytes(timeout=_PATIENCE_S)
         return content
 

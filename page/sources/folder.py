@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from page.sources.source import LARGEST, SourceError
+from page.sources.source import LARGEST, SourceError, TooLarge
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,9 @@ class Folder:
         """Read one file."""
         path = self.root / name
         try:
-            return path.read_bytes() if path.stat().st_size <= LARGEST else None
+            if (size := path.stat().st_size) > LARGEST:
+                raise TooLarge(name, size)
+            return path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:

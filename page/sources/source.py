@@ -13,6 +13,13 @@ class SourceError(Exception):
     """A place cannot be read now. The text says why, for people."""
 
 
+class TooLarge(SourceError):
+    """A document is larger than any of ours: it is not read, and others are."""
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(f"cannot read {name}: it has {size} bytes, more than {LARGEST}")
+
+
 class Source(Protocol):
     """A place with documents. Names are those of the state bucket, such as `operators/main/latest/0.json`."""
 
@@ -35,8 +42,9 @@ class Source(Protocol):
         """
 
     def read(self, name: str) -> bytes | None:
-        """Read a document; None where it is gone, or larger than `LARGEST`.
+        """Read a document; None where it is gone.
 
         Raises:
+            TooLarge: It has more than `LARGEST` bytes.
             SourceError: It cannot be read.
         """

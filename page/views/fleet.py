@@ -14,7 +14,7 @@ from page.state import State, Tone, is_moving, needs_of, state_of
 from page.views.measures import drift, money, signals, traffic
 from page.words import short
 
-MOST_NEEDS = 50
+MOST_NEEDS = 25
 """Of what needs a person so much is listed on one page; the rest is counted."""
 
 

@@ -157,6 +157,13 @@ def fleet(count: int, *, seed: int = 0, hostile: bool = False, now: datetime = N
     )
 
 
+def bare(count: int) -> dict[str, Any]:
+    """Give the standings of services of which nothing is known but their names."""
+    services = [{"name": f"model-{number}", "region": REGIONS[number % 3]} for number in range(count)]
+    at = NOW.isoformat(timespec="seconds")
+    return {"format": Standings.form(), "shard": {"index": 0, "count": 1}, "at": at, "services": services}
+
+
 def write(fleet: Fleet, folder: Path) -> None:
     """Write documents under the names that they have in the bucket.
 

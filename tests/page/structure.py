@@ -4,8 +4,39 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 VOID = {"meta", "link", "input", "br", "img", "hr"}
-PHRASING_ONLY = {"p", "h1", "h2", "h3", "h4", "summary", "button", "code", "small", "span", "strong", "a", "dt", "label"}
-BLOCKS = {"p", "div", "ul", "ol", "dl", "table", "section", "h1", "h2", "h3", "figure", "form", "nav", "main", "details"}
+PHRASING_ONLY = {
+    "p",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "summary",
+    "button",
+    "code",
+    "small",
+    "span",
+    "strong",
+    "a",
+    "dt",
+    "label",
+}
+BLOCKS = {
+    "p",
+    "div",
+    "ul",
+    "ol",
+    "dl",
+    "table",
+    "section",
+    "h1",
+    "h2",
+    "h3",
+    "figure",
+    "form",
+    "nav",
+    "main",
+    "details",
+}
 ALLOWED = {"svg", "line", "polyline", "polygon", "rect", "circle", "text"} | VOID | PHRASING_ONLY | BLOCKS
 ALLOWED |= {"html", "head", "body", "title", "script", "header", "footer", "li", "dd", "thead", "tbody", "tfoot", "tr"}
 ALLOWED |= {"th", "td", "caption", "select", "option", "time", "kbd", "b", "figcaption"}
@@ -134,7 +165,11 @@ def skeleton(element, depth=0):
     """Say what a page is made of: elements, roles and labels, each sort of row or item once."""
     lines, seen = [], set()
     for each in element.children:
-        said = {key: each.attributes[key] for key in ("class", "role", "aria-label", "scope", "data-label") if key in each.attributes}
+        said = {
+            key: each.attributes[key]
+            for key in ("class", "role", "aria-label", "scope", "data-label")
+            if key in each.attributes
+        }
         if each.name in {"tr", "li"}:
             said.pop("class", None)
         line = f"{'  ' * depth}{each.name}{''.join(f' {key}={value}' for key, value in sorted(said.items()))}"

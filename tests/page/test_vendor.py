@@ -22,6 +22,7 @@ def test_each_file_is_as_it_was_taken(folder, package):
     assert any("LICENSE" in each["name"] for each in package["file"])
     assert package["licence"] in {"0BSD", "MIT", "MPL-2.0"}
     assert package["integrity"].startswith("sha512-")
+    assert package["version"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.parts[-3])
