@@ -1,4 +1,4 @@
-"""Chromium, as people have it: one for a whole test process, and tabs that remember what should not have happened."""
+"""Chromium, as people have it, and tabs that remember what should not have happened."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ SHOWN = {"rollout": "waits for data", "drift": "drifts", "retraining": "circuit 
 WIDTHS = (1440, 768, 320)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """One browser for a test process; its tabs share nothing."""
+    """One browser for these tests; its tabs share nothing. It ends with them: no other loop runs beside Playwright's."""
     no_chromium()
     with sync_playwright() as playwright:
         browser = started(playwright)
