@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from page import report
+from page.sources import Folder
 from schemas.kept import PassReport, Standings
 from tests.page.browser import PATIENCE_MS, Running, no_chromium, numbers, served, started, tab
-from tests.page.samples import EVERY, NOW, Fleet, write
+from tests.page.samples import EVERY, NOW, Fleet, fleet, write
 
 VIEWS = ("fleet", "cost", "changes", "operator", "service", "rollout", "drift", "retraining")
 SHOWN = {"rollout": "waits for data", "drift": "drifts", "retraining": "circuit open", "service": "waits for approval"}
@@ -18,7 +20,7 @@ WIDTHS = (1440, 768, 320)
 
 @pytest.fixture(scope="module")
 def chromium():
-    """One browser for these tests; its tabs share nothing. It ends with them: no other loop runs beside Playwright's."""
+    """One browser for these tests; its tabs share nothing. It ends with them: no loop runs beside Playwright's."""
     no_chromium()
     with sync_playwright() as playwright:
         browser = started(playwright)
@@ -239,3 +241,23 @@ def test_fifty_tabs_are_told(chromium, moving):
             row = each.page.locator(f'tr[data-key="{region}/{name}"]')
             expect(row).to_contain_text("50 %", timeout=3 * PATIENCE_MS)
             assert each.troubles == []
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_the_report_works_from_a_disk(chromium, tmp_path, scripts):
+    """Files alone: each view of a service is two clicks away, nothing is asked for that is not there, nothing fails."""
+    made = fleet(12)
+    write(made, tmp_path / "documents")
+    written = report.write(Folder(tmp_path / "documents"), tmp_path / "html", clock=lambda: NOW)
+    region, name = of(made, "waits for data")
+    own = (tmp_path / "html").as_uri()
+    with tab(chromium, written.start.as_uri(), own=own, java_script_enabled=scripts) as opened:
+        opened.page.locator(f'tr[data-key="{region}/{name}"] a.go').click()
+        opened.page.get_by_role("link", name="Rollout").click()
+
+        [standing] = [each for each in made.standings.services if (each.region, each.name) == (region, name)]
+        assert standing.rollout.why in opened.page.locator("main").inner_text()
+        assert opened.sideways() <= 0
+        assert (opened.wrong, opened.foreign) == ([], [])
+        if scripts:
+            assert opened.axe() == []
