@@ -13,13 +13,16 @@ from reconciler.core import errors
 from reconciler.core.inventory import Key
 from reconciler.engine.oversight import UNSEEN
 from reconciler.engine.standings.making import Making, head, next_passes
+from reconciler.engine.standings.signals import Answers, read_answers
 from schemas import LoadedOperator, LoadedService
 from schemas.kept import KeptError, Standings
 from schemas.kept.standings import ServiceStanding
 
 if TYPE_CHECKING:
     from reconciler.engine.passes import Pass
+    from reconciler.engine.pool import Task
     from reconciler.engine.reports import Reports
+    from reconciler.engine.session import Session
     from reconciler.engine.shard import Shard
     from schemas import Loaded
 
@@ -38,6 +41,30 @@ class Last:
 
     services: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
     trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is read while a pass plans, so that it takes no time of its own.
+
+    Args:
+        last: What was kept last.
+        answers: How services answered of late.
+    """
+
+    last: Task[Last]
+    answers: Task[Answers]
+
+
+def begin(session: Session, reports: Reports, shard: Shard) -> Begun:
+    """Start reading.
+
+    Args:
+        session: The run's means.
+        reports: Of the operator.
+        shard: Which one it is.
+    """
+    return Begun(session.pool.submit(read_last, reports, shard), session.pool.submit(read_answers, session))
 
 
 def read_last(reports: Reports, shard: Shard) -> Last:
@@ -79,7 +106,14 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 
 def keep_standings(
-    made: Pass, documents: Sequence[Loaded], reports: Reports, shard: Shard, program: str, *, broken: bool = False
+    made: Pass,
+    documents: Sequence[Loaded],
+    reports: Reports,
+    shard: Shard,
+    begun: Begun,
+    *,
+    program: str = "",
+    broken: bool = False,
 ) -> list[str]:
     """Keep what a pass knew of the services of its shard.
 
@@ -88,6 +122,7 @@ def keep_standings(
         documents: Services of the shard, and operators: when the next pass is due stands in its own document.
         reports: Of the operator.
         shard: Which one it is.
+        begun: What was read meanwhile.
         program: Version of this program.
         broken: Some specs could not be read: of what has none now it is kept what was known.
 
@@ -101,12 +136,19 @@ def keep_standings(
     operators = [each for each in documents if isinstance(each, LoadedOperator)]
     troubles: list[str] = []
     try:
-        last = read_last(reports, shard)
+        last = begun.last.result()
     except errors.ReconcilerError as error:
         last = Last(trouble=f"what was known of services before cannot be read: {error.message}")
     troubles += [last.trouble] if last.trouble else []
     making = Making(
-        made.session, services, made.plans, made.told, last.services, made.orders.environment, troubles=troubles
+        made.session,
+        services,
+        made.plans,
+        made.told,
+        last.services,
+        begun.answers.result(),
+        made.orders.environment,
+        troubles=troubles,
     )
     told = making.services()
     if broken:
