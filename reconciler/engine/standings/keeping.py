@@ -35,7 +35,7 @@ class Last:
     """What was kept last.
 
     Args:
-        services: By region and name, as plain data that nobody has checked.
+        services: By region and name; those that are damaged are left out.
         trouble: Why it cannot be read; empty where it can, or there is none.
     """
 
@@ -95,14 +95,12 @@ def _last(documents: Iterable[object]) -> tuple[Last, int]:
             continue
         shard = document.get("shard")
         count = shard.get("count", 0) if isinstance(shard, Mapping) else 0
-        services |= {
-            (str(each.get("region")), str(each.get("name"))): each for each in _dicts(document.get("services"))
-        }
+        told = document.get("services")
+        for each in told if isinstance(told, list) else ():
+            with suppress(ValidationError):
+                standing = ServiceStanding.model_validate(each)
+                services[standing.region, standing.name] = standing.to_json()
     return Last(services, trouble), count
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def keep_standings(
@@ -169,8 +167,7 @@ def _unread(before: Mapping[Key, Mapping[str, Any]], there: Collection[Key], sha
     found = []
     for key, each in sorted(before.items()):
         if key not in there and shard.takes(*key):
-            with suppress(ValidationError):
-                found.append(ServiceStanding.model_validate({**each, "state": UNSEEN, "needsYou": [_UNREAD]}).to_json())
+            found.append({**each, "state": UNSEEN, "needsYou": [_UNREAD]})
     return found
 
 

@@ -17,7 +17,7 @@ from reconciler.core.due import moments, zone_of
 from reconciler.core.inventory import Key
 from reconciler.core.membership import KIND as MEMBER
 from reconciler.core.membership import any_role
-from reconciler.core.standings.fitting import fitted
+from reconciler.core.standings.fitting import LARGEST, fitted
 from reconciler.core.standings.words import moment, name, text
 from reconciler.engine.standings.jobs import Measured, read_jobs
 from reconciler.engine.standings.measured import News, monitoring
@@ -27,7 +27,7 @@ from reconciler.engine.standings.trained import Trained, read_trained
 from reconciler.engine.status import RETRAINS, closed_of
 from reconciler.kinds.run_service.refining import rollout_of
 from schemas.cron import CronError, parse_cron
-from schemas.kept.standings import ServiceStanding
+from schemas.kept.standings import MOST_SERVICES, ServiceStanding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from reconciler.kinds.run_service.rollouts import Going
     from schemas import LoadedService
 
-LARGEST = 16 << 20
-"""Bytes that the services of one shard may take. Who reads it may be a page with little memory."""
 _MOST_WARNINGS = 100
 _LOOKED_AHEAD = timedelta(days=40)
 
@@ -123,18 +121,21 @@ class Making:
             if (standing := self._one(loaded, subject, about)) is not None:
                 found.append(standing)
         ordered = sorted(found, key=lambda each: (each["region"], each["name"]))
-        return [dict(each) for each in fitted(ordered, LARGEST)]
+        if (beyond := len(ordered) - MOST_SERVICES) > 0:
+            self.troubles.append(
+                f"{beyond} services are not here: {MOST_SERVICES} of one shard are kept; more shards help"
+            )
+        return [dict(each) for each in fitted(ordered[:MOST_SERVICES], LARGEST)]
 
     def _one(self, loaded: LoadedService, subject: Callable[[], Subject], about: About) -> dict[str, Any] | None:
-        """Give one service, within its bounds; without what was kept of it where that is damaged."""
-        key = (loaded.region, loaded.name)
-        for before in (self.before.get(key, {}), {}):
-            try:
-                return ServiceStanding.model_validate(told(subject(), before, about)).to_json()
-            except errors.ReconcilerError as error:
-                why = error.message
-            except (ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
-                why = f"this is a bug in mlservice, or what was kept of it is damaged: {type(error).__name__}"
+        """Give one service, within its bounds; None where it cannot be told."""
+        before = self.before.get((loaded.region, loaded.name), {})
+        try:
+            return ServiceStanding.model_validate(told(subject(), before, about)).to_json()
+        except errors.ReconcilerError as error:
+            why = error.message
+        except (ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
+            why = f"this is a bug in mlservice: {type(error).__name__}"
         self.troubles.append(text(f"what is known of {loaded.name} cannot be told: {why}"))
         return None
 
