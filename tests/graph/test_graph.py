@@ -6,14 +6,18 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
+from reconciler.core.address import Address
 from reconciler.core.flow import Group
-from reconciler.core.graph import FORMAT, Edge, Graph, Line, Node
+from reconciler.core.graph import FORMAT, Edge, Graph, Line, Node, State, graph_of
+from reconciler.core.graph.drawing import Found
 from reconciler.core.graph.layout import columns_of, layout_of
 from reconciler.core.graph.offline import found_offline
 from reconciler.kinds import KINDS
-from reconciler.render.graph_words import render_graph
+from reconciler.render.graph_words import SIGNS, render_graph
 from schemas import load
-from tests.graph.drawings import PROJECT, WHOLE, drawn, services
+from tests.golden.world import PROJECT as GOLDEN
+from tests.golden.world import plan_case
+from tests.graph.drawings import PROJECT, ROOT, WHOLE, drawn, services
 from tests.strategies.whole_specs import whole_specs
 
 SERVICES = list(services())
@@ -178,6 +182,40 @@ def test_a_graph_of_nothing_is_a_drawing():
 
     assert (empty.boxes, empty.wires) == ({}, ())
     assert empty.width > 0
+
+
+@pytest.mark.parametrize(
+    ("case", "node", "state", "why"),
+    [
+        ("first_apply", "run_service/europe-west1/churn", State.MISSING, ""),
+        ("nothing_to_do", "run_service/europe-west1/churn", State.THERE, ""),
+        ("run_service", "run_service/europe-west1/churn", State.DIFFERS, "concurrency"),
+        ("failed_revision", "run_service/europe-west1/churn", State.BROKEN, "is not ready"),
+        ("still_being_applied", "run_service/europe-west1/churn", State.CHANGING, ""),
+        ("delete_and_prune", "artifact_repository/europe-west1/ml", State.LEFTOVER, ""),
+    ],
+)
+def test_what_a_plan_found_stands_at_each_object(case, node, state, why):
+    """In a recorded world: the sign of an object is what a plan decides of it."""
+    folder = ROOT / "tests/golden" / case
+    planned, [loaded] = plan_case(KINDS, folder), load([folder / "mlservice.yaml"]).services
+    graph = graph_of(KINDS, loaded, GOLDEN, Found(planned.wants, changes=planned.plan.changes))
+    [found] = [each for each in graph.nodes if each.id == node]
+
+    assert found.state is state
+    assert why in found.why
+    assert f"{SIGNS[state]} {found.title} {found.name}" in render_graph(graph).plain
+    hidden = Found(planned.wants, changes=planned.plan.changes, hidden=frozenset({Address.parse(node)}))
+    assert {each.state for each in graph_of(KINDS, loaded, GOLDEN, hidden).nodes if each.id == node} == {State.HIDDEN}
+
+
+def test_a_service_is_drawn_without_what_is_anothers():
+    """Of two that were planned together."""
+    folder = ROOT / "tests/golden/billing_budget"
+    planned = plan_case(KINDS, folder)
+    for loaded in load([folder / "mlservice.yaml"]).services:
+        graph = graph_of(KINDS, loaded, GOLDEN, Found(planned.wants, changes=planned.plan.changes))
+        assert {each.name for each in graph.nodes if each.kind == "billing_budget"} <= {loaded.name}
 
 
 def test_programs_read_the_same():

@@ -81,12 +81,13 @@ class _Drawing:
 
     def __init__(self, kinds: Kinds, loaded: LoadedService, project: str, found: Found, *, access: bool) -> None:
         self._kinds, self._loaded, self._project, self._found, self._access = kinds, loaded, project, found, access
-        self._states = {each.address: each for each in found.changes or ()}
+        self._made = {a: want for a, want in found.made.items() if loaded.name in want.services}
+        self._states = {each.address: each for each in found.changes or () if loaded.name in each.services}
         self.outside: dict[str, Node] = {}
 
     def nodes(self) -> dict[str, Node]:
         """Give the objects: what is made, used, and not wanted any more. A role is an edge."""
-        made = dict.fromkeys([*self._found.made], True)
+        made = dict.fromkeys(self._made, True)
         used = dict.fromkeys([a for a in self._found.used if a not in made], False)
         left = {a: True for a, each in self._states.items() if each.action is Action.DELETE and a not in made}
         everything = {**made, **used, **left}
@@ -112,8 +113,6 @@ class _Drawing:
         change = self._states.get(address)
         if change is None:
             return State.UNKNOWN, ""
-        if change.uses is not None and change.problem:
-            return State.MISSING, change.problem
         if change.problem:
             return State.BROKEN, change.problem
         paths = [each.path for each in change.changes] if change.action in {Action.UPDATE, Action.REPLACE} else []
@@ -128,7 +127,7 @@ class _Drawing:
         return [*flows, *needs, *(self._roles(nodes) if self._access else ())]
 
     def _flows(self, nodes: Mapping[str, Node]) -> Iterator[Edge]:
-        for want in self._found.made.values():
+        for want in self._made.values():
             for flow in self._kinds.of_address(want.address).flows(want, self._loaded.service, self._project):
                 yield from self._joined(flow, nodes)
 
@@ -156,7 +155,7 @@ class _Drawing:
         return here
 
     def _needs(self, nodes: Mapping[str, Node]) -> Iterator[Edge]:
-        for want in self._found.made.values():
+        for want in self._made.values():
             for need in want.dependencies if str(want.address) in nodes else ():
                 if str(need) in nodes:
                     as_whom = need.kind == ACCOUNT
@@ -165,8 +164,8 @@ class _Drawing:
 
     def _roles(self, nodes: Mapping[str, Node]) -> Iterator[Edge]:
         """Give who may do what: a member, what on, and which role."""
-        accounts = {account_email(a.name, self._project): str(a) for a in self._found.made if a.kind == ACCOUNT}
-        for address in self._found.made:
+        accounts = {account_email(a.name, self._project): str(a) for a in self._made if a.kind == ACCOUNT}
+        for address in self._made:
             if address.kind != MEMBERSHIP:
                 continue
             role = Membership.of(address)
