@@ -178,7 +178,7 @@ def test_an_open_page_moves_on_and_says_so_once(chromium, moving):
         link = row.locator("a.go")
         link.focus()
         page.evaluate("() => { window.kept = document.activeElement; }")
-        top = round(row.bounding_box()["y"])
+        top = row.bounding_box()["y"]
         assert "25 %" in row.inner_text()
 
         move_on(running, made, key, 50, "Approval")
@@ -188,7 +188,7 @@ def test_an_open_page_moves_on_and_says_so_once(chromium, moving):
         expect(page.locator("#said")).to_contain_text("50 %")
         assert page.locator("[aria-live]").count() == 1
         assert page.evaluate("window.kept.isConnected && document.activeElement === window.kept")
-        assert round(row.bounding_box()["y"]) == top
+        assert abs(row.bounding_box()["y"] - top) < 1
         assert opened.troubles == []
 
 
