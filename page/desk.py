@@ -186,6 +186,7 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
     due: list[Any] = [moment.isoformat() for moment in snapshot.due if moment > now]
     return {
         "place": place,
+        "target": " --local" if snapshot.local else "",
         "projects": projects,
         "at": snapshot.at.isoformat() if snapshot.at else None,
         "next": due[0] if due else None,

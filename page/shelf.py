@@ -35,6 +35,7 @@ class Shelf:
         source: Where they lie.
         fresh_s: For how long what was listed is believed, in seconds.
         past_fresh_s: The same of the history: its list grows with the fleet.
+        local: They are an emulator's.
         patient: Nobody asks twice, so whatever is asked for is waited for.
         ticks: Gives seconds that only go forward.
     """
@@ -42,6 +43,7 @@ class Shelf:
     source: Source
     fresh_s: float = 5.0
     past_fresh_s: float = 30.0
+    local: bool = False
     patient: bool = False
     ticks: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -86,7 +88,7 @@ class Shelf:
             self._read_what_changed(listed)
         except SourceError as error:
             return self._snapshot.but(str(error))
-        return Snapshot.of(key, {name: each for name, (_, each) in self._held.items()})
+        return Snapshot.of(key, {name: each for name, (_, each) in self._held.items()}, local=self.local)
 
     def _listed(self) -> Mapping[str, str]:
         found: dict[str, str] = {}
