@@ -34,6 +34,7 @@ from reconciler.engine.passes import Pass, Planner, orphans
 from reconciler.engine.reports import FORMAT, Reports
 from reconciler.engine.session import Session
 from reconciler.engine.shard import Shard
+from reconciler.engine.standings.keeping import keep_standings
 from schemas import Loaded, LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
 from schemas.operator import is_operators
 
@@ -167,6 +168,7 @@ class Job:
             self._remember(made, orphaned, began)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
+            self._keep_standings(made, services, specs, broken=bool(problems))
         return made.exit_code
 
     def _look_at_budgets(self, made: Pass, services: Sequence[Loaded]) -> None:
@@ -288,6 +290,20 @@ class Job:
         self._beat(made.exit_code)
         if self.unheard:
             self._reports.write(report | {"warnings": [self.unheard, *report["warnings"]]})
+
+    def _keep_standings(self, made: Pass, services: Sequence[Loaded], specs: Specs, *, broken: bool) -> None:
+        """Keep what was known of each service, for people to look at: last of all, and never a reason to fail."""
+        if self.dry_run or not specs.documents:
+            return
+        log = Log(self.session.run_id)
+        try:
+            known = [*services, *specs.operators]
+            for why in keep_standings(made, known, self._reports, self.shard, version("mlservice"), broken=broken):
+                log.write("WARNING", "not all is known of services", error=why)
+        except MLServiceError as error:
+            log.write("WARNING", "standings not written", error=str(error), hint=getattr(error, "hint", ""))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not make a pass that did its work a failed one
+            log.write("WARNING", "standings not written: a bug in mlservice", error=f"{type(error).__name__}: {error}")
 
     def _told(
         self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime

@@ -287,7 +287,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
             seen.get(Address(session.kinds.primary.name, inventory.region, inventory.service)),
             tuple(sorted(a for a in inventory.entries if a not in seen)),
             now,
-            tuple(_openings(session.kinds, inventory, seen)),
+            tuple(openings(session.kinds, inventory, seen)),
             trained.get((inventory.region, inventory.service)),
             oversight.of(inventory.region, inventory.service),
             *measured.get((inventory.region, inventory.service), ((), "")),
@@ -353,8 +353,14 @@ def _closed(kinds: Kinds, inventory: Inventory) -> Mapping[Address, str]:
     return dict.fromkeys(never, "mlservice did not grant it") if private else {}
 
 
-def _openings(kinds: Kinds, inventory: Inventory, seen: Mapping[Address, Observed[Any]]) -> Iterator[Opening]:
-    """Find what lets everyone in that is to stay out."""
+def openings(kinds: Kinds, inventory: Inventory, seen: Mapping[Address, Observed[Any]]) -> Iterator[Opening]:
+    """Find what lets everyone in that is to stay out.
+
+    Args:
+        kinds: The kinds we know.
+        inventory: Of the service; it says what is to be closed.
+        seen: What is there.
+    """
     closed = _closed(kinds, inventory)
     for address in sorted(a for a in seen if a.kind == KIND and any_role(a) in closed):
         there = Membership.of(address)

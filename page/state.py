@@ -1,0 +1,224 @@
+"""A service's state in one word, and what of it needs a person. Pure.
+
+A state is a word, a sign and a tone: colour alone says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from page.commands import Command, of_operator, of_service
+from page.documents import Data
+
+_ON_ITS_WAY = {"Starting", "Preview", "Step", "Bake"}
+_FAILED = {"failed": "failed", "refused": "refused", "blocked": "blocked"}
+_PERSON = {"needs a person": "needs you", "held": "held", "vulnerable": "vulnerable"}
+_RESTING = {"frozen": "frozen", "locked": "locked", "waiting": "waiting", "reported": "differs"}
+_TRAINS_NOTHING = {"Skip", "NotStarted", "Refuse"}
+
+
+class Tone(StrEnum):
+    """How something is."""
+
+    GOOD = "good"
+    MOVING = "moving"
+    NEEDS = "needs"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+SIGNS = {Tone.GOOD: "✓", Tone.MOVING: "→", Tone.NEEDS: "!", Tone.BAD: "✕", Tone.QUIET: "·"}
+_WORST_FIRST = (Tone.BAD, Tone.NEEDS, Tone.MOVING, Tone.QUIET, Tone.GOOD)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is said of a service first.
+
+    Args:
+        word: In a word or two.
+        tone: How that is.
+    """
+
+    word: str
+    tone: Tone
+
+    @property
+    def rank(self) -> int:
+        """Give its place among states, the worst first."""
+        return _WORST_FIRST.index(self.tone)
+
+    def to_json(self) -> Data:
+        """Give it as plain data."""
+        return {"word": self.word, "sign": SIGNS[self.tone], "tone": str(self.tone)}
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that waits for a person.
+
+    Args:
+        kind: What sort, in a word or two.
+        tone: `needs` or `bad`.
+        reason: Why, in words.
+        command: What helps.
+        since: Since when, ISO 8601; None where nobody says.
+        until: When it ends by itself; None where it does not.
+    """
+
+    kind: str
+    tone: Tone
+    reason: str
+    command: Command
+    since: str | None = None
+    until: str | None = None
+
+    def to_json(self) -> Data:
+        """Give it as plain data."""
+        told = {"kind": self.kind, "tone": str(self.tone), "sign": SIGNS[self.tone], "reason": self.reason}
+        return {**told, "since": self.since, "until": self.until, **self.command.to_json()}
+
+
+def state_of(service: Data, needs: list[Need]) -> State:
+    """Say how a service is.
+
+    Args:
+        service: As a snapshot has it.
+        needs: What of it waits for a person.
+    """
+    told = reported(service)
+    if told in _FAILED or service.get("problem"):
+        return State(_FAILED.get(told, "not working"), Tone.BAD)
+    if needs:
+        worst = min(needs, key=lambda need: _WORST_FIRST.index(need.tone))
+        return State(_PERSON.get(told, worst.kind), worst.tone)
+    if told in _PERSON:
+        return State(_PERSON[told], Tone.NEEDS)
+    if is_moving(service):
+        return State("rolling out", Tone.MOVING)
+    if told in _RESTING:
+        return State(_RESTING[told], Tone.QUIET)
+    return State("well", Tone.GOOD) if told else State("not reported", Tone.QUIET)
+
+
+def reported(service: Data) -> str:
+    """Give what the last pass said of it; empty where none did."""
+    return str((service.get("report") or {}).get("state") or service.get("state") or "")
+
+
+def is_moving(service: Data) -> bool:
+    """Tell whether a version is on its way."""
+    return (service.get("rollout") or {}).get("phase") in _ON_ITS_WAY
+
+
+def needs_of(service: Data) -> list[Need]:
+    """List what of a service waits for a person: what is broken first, each once."""
+    found = [*_of_the_pass(service), *_of_the_rollout(service), *_of_the_budget(service), *_of_the_data(service)]
+    found += [_told(service, text) for text in service.get("needsYou") or () if not _is_said(text, found)]
+    return sorted(found, key=lambda need: _WORST_FIRST.index(need.tone))
+
+
+def _of_the_pass(service: Data) -> Iterator[Need]:
+    told, report = reported(service), service.get("report") or {}
+    why = "; ".join(report.get("problems") or ())
+    if told in _FAILED:
+        command = of_service("why", service) if told == "failed" else of_operator("plan")
+        yield Need(_FAILED[told], Tone.BAD, why or service.get("problem") or "The last pass could not.", command)
+    elif service.get("problem"):
+        yield Need("not working", Tone.BAD, service["problem"], of_service("status", service))
+    elif told == "held":
+        yield Need("held", Tone.NEEDS, why or _changes(report), of_operator("operator proceed"))
+    elif told in _PERSON and why:
+        yield Need(_PERSON[told], Tone.NEEDS, why, of_service("why", service))
+
+
+def _changes(report: Data) -> str:
+    return "; ".join(f"{each['action']} {each['address']}: {each['reason']}" for each in report["changes"][:3])
+
+
+def _of_the_rollout(service: Data) -> Iterator[Need]:
+    rollout = service.get("rollout")
+    if not rollout:
+        return
+    why, since = rollout["why"], rollout.get("since")
+    if rollout["phase"] == "Pinned":
+        yield Need("pinned by hand", Tone.NEEDS, why, of_service("resume", service), since)
+    elif rollout["phase"] in {"RolledBack", "Failed"}:
+        kind = "rolled back" if rollout["phase"] == "RolledBack" else "version failed"
+        yield Need(kind, Tone.NEEDS, why, of_service("retry", service), since)
+    elif rollout["wait"] == "Approval":
+        yield Need("approval", Tone.NEEDS, why, of_service("promote", service, step=rollout["step"] or None), since)
+    elif rollout["wait"] == "Paused":
+        yield Need("paused", Tone.NEEDS, why, of_service("resume", service), since)
+    elif rollout["wait"] in {"MetricsMissing", "StableFailing", "NoCapacity"}:
+        yield Need(_STUCK[rollout["wait"]], Tone.NEEDS, why, of_service("rollout", service), since)
+    if rollout.get("refused"):
+        yield Need("order refused", Tone.NEEDS, rollout["refused"], of_service("rollout", service))
+
+
+_STUCK = {"MetricsMissing": "no metrics", "StableFailing": "stable fails", "NoCapacity": "no capacity"}
+
+
+def _of_the_budget(service: Data) -> Iterator[Need]:
+    """Tell of the last step that is taken: it does what those before it do, and more."""
+    taken = [each for each in (service.get("budget") or {}).get("steps") or () if each["state"] == "taken"]
+    if taken:
+        step = taken[-1]
+        lift = of_service("budget lift", service, step=step["do"] or None)
+        why = f"{step['step']} holds: {step['why']}" if step["why"] else f"{step['step']} holds"
+        yield Need("budget", Tone.NEEDS, why, lift, step.get("since"), step.get("until"))
+
+
+def _of_the_data(service: Data) -> Iterator[Need]:
+    retraining: Data | None = service.get("retraining")
+    for each in (service.get("monitoring") or {}).get("comparisons") or ():
+        if each["finding"] == "Breach" and not _is_answered(retraining):
+            columns = ", ".join(each["columns"][:5])
+            why = each["reason"] or f"{each['which']} of {columns or 'its data'} is beyond its limit"
+            command = of_service("retrain" if retraining else "monitor", service)
+            yield Need("data drift, no training", Tone.NEEDS, why, command, each.get("since"))
+    if retraining and retraining["frozen"]:
+        yield Need("training stopped", Tone.NEEDS, retraining["frozen"], of_service("why", service))
+    until = (retraining or {}).get("circuitUntil")
+    if until:
+        why = "Trainings failed so often in a row that none starts by itself."
+        yield Need("training stopped", Tone.NEEDS, why, of_service("why", service), None, until)
+
+
+def _is_answered(retraining: Data | None) -> bool:
+    """Tell whether a training is on its way, or the last decision was one to train."""
+    decisions = (retraining or {}).get("decisions") or []
+    return bool(decisions) and decisions[0]["action"] not in _TRAINS_NOTHING
+
+
+_SAID = {
+    "approval": "approval",
+    "paused": "paused",
+    "rolled back": "rolled back",
+    "version failed": "cannot start",
+    "pinned by hand": "pinned",
+    "budget": "budget",
+    "data drift, no training": "drift",
+    "training stopped": "training",
+    "stable fails": "stable version",
+    "no metrics": "metrics",
+    "failed": "failed",
+    "not working": "not working",
+}
+"""By which word a sentence of a standing tells of something that is listed already, with its command."""
+_LATE = "too few requests"
+
+
+def _is_said(text: str, found: list[Need]) -> bool:
+    return any(text in need.reason or _SAID.get(need.kind, text) in text for need in found)
+
+
+def _told(service: Data, text: str) -> Need:
+    """Make something of what a standing says in words alone."""
+    rollout = service.get("rollout") or {}
+    if _LATE in text and is_moving(service):
+        order = of_service("promote", service, step=rollout["step"] or None)
+        return Need("not enough data", Tone.NEEDS, rollout["why"] or text, order, rollout.get("since"))
+    return Need("needs you", Tone.NEEDS, text, of_service("status", service))
