@@ -94,6 +94,12 @@ def test_it_reads_back_as_it_was_written(file):
         (CI.format("acme/ml", ", branch: 'a b'", ""), '"a b" is not a branch that can be let in'),
         (CI.format("acme/ml", ", environment: 'a/b'", ""), '"a/b" is not an environment that can be let in'),
         (CI.format("acme/ml", "", ", onMerge: Deploy"), '"Deploy" is not one of the choices'),
+        ("page: {enabled: true, access: [allUsers]}", '6:34: page.access[0]: "allUsers" means anyone'),
+        ("page: {enabled: true, access: [ann@acme.example]}", "say what it is: user:ann@acme.example"),
+        ("page: {enabled: true, access: ['user:a@b.example', 'user:a@b.example']}", "is listed twice"),
+        ("page: {image: 'https://gcr.io/acme/page'}", 'page.image: "https://gcr.io/acme/page"'),
+        ("page: {maxInstances: 11}", "page.maxInstances: 11 is above 10"),
+        ("page: {resources: {cpu: 0.5}}", "page.resources.cpu"),
         (
             CI.format("acme/ml", "", "") + "\n  image: a\n  specs: {image: {folder: /specs}}",
             "a workflow would publish, and the operator reads no bundle",
