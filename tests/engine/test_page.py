@@ -20,7 +20,7 @@ from tests.emulator_iam.callers import PROJECT, Account
 from tests.emulator_run.test_access import token
 from tests.engine.test_least_roles import AsAccount, failures
 from tests.engine.test_operator import ITSELF, Job, document
-from tests.operating import BUCKET, HELLO, REGION
+from tests.operating import BUCKET, HELLO, REGION, spec
 
 NAME = "mlservice-page"
 HERE = f"{PROJECT}/locations/{REGION}/services/{NAME}"
@@ -28,9 +28,10 @@ PROTECTED = PATH.format(project="local", location=REGION, name=NAME)
 READER = "serviceAccount:reader@local.iam.gserviceaccount.com"
 
 
-def itself(*access, **more):
-    """The operator with a page; hello stands for it, as it shows what it was sent."""
-    return document(page={"enabled": True, "access": [READER, *access], "image": HELLO, **more})
+def itself(*access, image=HELLO):
+    """The operator with a page; hello stands for it where what it shows does not matter."""
+    of_whom = {"image": image} if image else {}
+    return document(page={"enabled": True, "access": [READER, *access], **of_whom})
 
 
 class Page(Job):
@@ -41,12 +42,16 @@ class Page(Job):
         self.reader = Account(operator.emulator, "reader")
         self.other = Account(operator.emulator, "stranger")
 
+    def ask(self, account=None, path="/", **headers):
+        """Its answer to somebody."""
+        uri = self.operator.service(NAME).uri
+        if account:
+            headers["authorization"] = f"Bearer {token(self.operator.emulator, account.email, uri)}"
+        return httpx.get(f"{uri}{path}", headers=headers, timeout=20)
+
     def status(self, account=None):
         """How it answers somebody."""
-        uri = self.operator.service(NAME).uri
-        signed = account and token(self.operator.emulator, account.email, uri)
-        headers = {"authorization": f"Bearer {signed}"} if signed else {}
-        return httpx.get(uri, headers=headers, timeout=20).status_code
+        return self.ask(account).status_code
 
     def add(self, api, resource, role, *members):
         """Somebody adds members to a policy."""
@@ -160,6 +165,33 @@ def test_who_signs_in_more_is_a_persons_to_say(page, tmp_path):
     assert page.members() == {READER, page.other.member}
     [change] = planned(own, itself()).plan.pending
     assert may_change(change, Orders())
+
+
+@pytest.mark.slow
+def test_what_a_pass_found_is_shown_to_whoever_may_sign_in(page):
+    """From the documents to a member's browser: installed, published, one pass; nobody else sees a word of it."""
+    page.install(spec(), itself(image=""))
+    page.publish(spec(), itself(image=""))
+    [report] = page.run()
+    assert (report["exitCode"], report["services"][ITSELF]["state"]) == (0, "ok")
+
+    shown = page.ask(page.reader)
+
+    assert (shown.status_code, "churn" in shown.text) == (200, True)
+    for answer in (page.ask(page.other), page.ask()):
+        assert (answer.status_code in {302, 403}, "churn" in answer.text) == (True, False)
+
+
+@pytest.mark.slow
+def test_past_identity_aware_proxy_the_page_itself_says_no(page):
+    """Switched off, and open to everyone: without a signature that it can check the page shows nothing to anybody."""
+    page.install(itself(image=""))
+    page.open()
+
+    forged = {"x-goog-authenticated-user-email": "accounts.google.com:boss@acme.example"}
+    answers = [page.ask(), page.ask(page.reader), page.ask(None, **forged, **{"x-goog-iap-jwt-assertion": "a.b.c"})]
+
+    assert [each.status_code for each in answers] == [403, 403, 403]
 
 
 def denied(report_or_raise):

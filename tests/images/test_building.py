@@ -94,15 +94,18 @@ def test_what_would_have_to_be_compiled_is_refused():
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
-def test_the_lock_file_gives_both_images(python):
-    """On every Python that we support; the model server has none of the command line's clients."""
+def test_the_lock_file_gives_every_image(python):
+    """On every Python that we support; the model server and the page have none of the command line's clients."""
     runtime = {pin.name for pin in pins(lock_text(), "runtime", ["onnx", "sklearn"], Platform(python))}
     reconciler = {pin.name for pin in pins(lock_text(), "reconciler", [], Platform(python))}
+    page = {pin.name for pin in pins(lock_text(), "page", [], Platform(python))}
 
     assert {"onnxruntime", "fastapi", "grpcio", "google-cloud-storage", "google-cloud-pubsub", "pydantic"} <= runtime
     assert {"google-cloud-run", "typer", "rich", "dulwich"} <= reconciler
     assert not runtime & {"google-cloud-run", "google-cloud-functions", "typer", "rich", "deepdiff", "dulwich"}
     assert not reconciler & {"onnxruntime", "numpy", "fastapi", "uvicorn", "starlette"}
+    assert {"fastapi", "uvicorn", "jinja2", "pyjwt", "cryptography", "google-cloud-storage", "pydantic"} <= page
+    assert not page & {"google-cloud-run", "typer", "grpcio", "numpy", "deepdiff", "playwright"}
 
 
 def test_equal_folders_are_equal_layers(tmp_path):
