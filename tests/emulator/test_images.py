@@ -91,7 +91,7 @@ def test_immutable_tags_stay_where_they_are(emulator, tmp_path):
 
 
 def test_the_bundled_images_are_there(emulator):
-    """Google's hello, our own runtime, the page and the reconciler's job, a made-up LLM server: nobody has pushed them."""
+    """Google's hello, ours (runtime, page, the reconciler's job), a made-up LLM server: nobody has pushed them."""
     api = client(emulator, ar.ArtifactRegistryClient)
 
     ours = api.list_docker_images(parent="projects/mlservice/locations/us/repositories/images")
