@@ -5,20 +5,22 @@ from dataclasses import replace
 import httpx
 import pytest
 from google.api_core.exceptions import Forbidden
-from google.cloud import run_v2
+from google.cloud import iam_admin_v1, run_v2
 from google.iam.v1 import iam_policy_pb2
 
 from reconciler.cli.commands.install import plan_operator
+from reconciler.cli.permissions import INVENTORY
 from reconciler.core.orders import Orders
 from reconciler.core.own import may_change
 from reconciler.engine.apply import apply
 from reconciler.gcp.iap_policies import ACCESSOR, PATH, iap_policies
 from reconciler.gcp.policy import grants
-from reconciler.kinds import duties
+from reconciler.kinds import KINDS, duties
 from schemas import load
+from tests.emulator.clients import client
 from tests.emulator_iam.callers import PROJECT, Account
 from tests.emulator_run.test_access import token
-from tests.engine.test_least_roles import AsAccount, failures
+from tests.engine.test_least_roles import AsAccount, Deployer, failures, on_the_bucket, wanted
 from tests.engine.test_operator import ITSELF, Job, document
 from tests.operating import BUCKET, HELLO, REGION, spec
 
@@ -226,3 +228,27 @@ def test_its_job_needs_what_it_has_for_the_page_and_no_less(operator, page, tmp_
         assert each in denied(closes), each
         admin.update_role(request={"name": name, "role": {"included_permissions": whole}, "update_mask": mask})
         assert denied(closes) == ""
+
+
+def test_who_installs_it_needs_what_the_page_of_permissions_says(operator, page, tmp_path):
+    """The roles of every kind and two permissions of Identity-Aware Proxy's: enough, and without each it is refused."""
+    operator.connection.state.make()
+    account = Account(operator.emulator, "deployer")
+    (tmp_path / "key.json").write_text(account.key)
+    on_the_bucket(operator, account, *INVENTORY.write)
+    client(operator.emulator, iam_admin_v1.IAMClient).create_role(
+        request={"parent": PROJECT, "role_id": "deployer", "role": {}}
+    )
+    deployer = Deployer(AsAccount(operator, str(tmp_path / "key.json")), account)
+    proxy = {each for each in (*duties.LOOKING_AT_PAGE, *duties.CLOSING_PAGE) if each.startswith("iap.")}
+
+    def install():
+        return apply(deployer.operator.session(), planned(deployer.operator, itself()))
+
+    for each in sorted(proxy):
+        deployer.may(*wanted(KINDS), *(proxy - {each}))
+        assert each in denied(install), each
+    deployer.may(*wanted(KINDS), *proxy)
+    assert denied(install) == ""
+    assert planned(deployer.operator, itself()).plan.pending == ()
+    assert [page.status(one) for one in (page.reader, page.other)] == [200, 403]
