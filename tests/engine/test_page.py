@@ -13,9 +13,11 @@ from reconciler.cli.permissions import INVENTORY
 from reconciler.core.orders import Orders
 from reconciler.core.own import may_change
 from reconciler.engine.apply import apply
+from reconciler.engine.operators import Installed
 from reconciler.gcp.iap_policies import ACCESSOR, PATH, iap_policies
 from reconciler.gcp.policy import grants
 from reconciler.kinds import KINDS, duties
+from reconciler.render.operator import status_lines
 from schemas import load
 from tests.emulator.clients import client
 from tests.emulator_iam.callers import PROJECT, Account
@@ -104,8 +106,12 @@ def test_whom_the_document_names_comes_in_and_it_goes_as_it_came(operator, page)
     live = operator.service(NAME)
     assert (live.iap_enabled, live.scaling.min_instance_count, live.invoker_iam_disabled) == (True, 0, False)
     assert page.install(itself()) == 0
+    status = Installed.find(operator.session()).status()
+    assert (status["page"], status["missing"], status["problems"]) == (live.uri, [], [])
+    assert f"  page    {live.uri}" in status_lines(status, operator.session().clock.now())
     before = operator.inventories()[REGION, ITSELF].entries
     gone = [each for each in before if "page" in each.name]
+    assert planned(operator, document()).plan.protected == ()
     assert page.install(document()) == len([*gone, "the job's custom role, which needs less"])
     assert operator.services() == []
     assert page.install(document()) == 0
@@ -114,7 +120,7 @@ def test_whom_the_document_names_comes_in_and_it_goes_as_it_came(operator, page)
 
 
 def test_its_account_reads_what_is_for_readers_and_nothing_else(operator, page):
-    """Reports and histories can be read; inventories, their locks, budgets and specs cannot, and nothing is written."""
+    """Reports and histories: neither inventories, their locks, budgets nor specs; uninstalled, nothing of it is left."""
     page.install(itself())
     bucket = operator.connection.storage.bucket(BUCKET)
     for name in ("operators/mlservice/latest/0.json", "history/churn.json", "budgets/churn.json", "specs/mlservice/x"):
@@ -131,6 +137,8 @@ def test_its_account_reads_what_is_for_readers_and_nothing_else(operator, page):
             own.blob(name).download_as_bytes()
     with pytest.raises(Forbidden):
         own.blob("operators/mlservice/latest/0.json").upload_from_string("[]")
+    gone = operator.destroy(ITSELF)
+    assert (gone.failed, operator.services(), operator.inventories()) == ((), [], {})
 
 
 def test_what_somebody_opened_is_named_and_a_pass_closes_it(page, tmp_path):

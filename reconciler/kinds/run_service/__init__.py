@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.mounted_bytes import MOUNTED_BYTES
 from reconciler.lookups.project_number import asked_when, for_none
 from reconciler.lookups.secret_version import SECRET_VERSION
+from schemas.operator import is_operators
 from schemas.sections.access import AUTO, Authentication
 from schemas.sections.rollout import Strategy
 
@@ -175,6 +176,12 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
             yield text, f"secrets.{variable}"
 
 
+def _loss(seen: Observed[RunService], services: Collection[str]) -> str:
+    """Say that it stops serving; of an operator's page nothing is lost that the next install would not make again."""
+    del seen
+    return "" if services and all(map(is_operators, services)) else "it stops serving"
+
+
 def _stays(seen: Observed[RunService]) -> str:
     """Say that the registry is nobody's to empty: what a version was, an audit may ask for years later."""
     return "versions of its model stay in Vertex AI Model Registry" if seen.fields.model.get("alias") else ""
@@ -198,7 +205,7 @@ KIND = Kind(
     fleeting=fleeting,
     memory=Memory(Remembered, remember),
     consequence=consequence,
-    loss=lambda *_: "it stops serving",
+    loss=_loss,
     stays=_stays,
     notes=notes,
     entry=frozenset({"invoker_check"}),
