@@ -32,12 +32,14 @@ HOST = "127.0.0.1"
 WORKERS = 128
 STOP_WITHIN_S = 2
 KEEP_ALIVE_S = 610
-SWITCH_S = 0.0005
 """How long a connection may be idle. After uvicorn's own 5 seconds a client that pauses as long sends its next request
 on a connection that is just being closed, and must not send it again: it does not know whether it was heard.
 
 Source: Google's front ends keep one for 610 s, https://cloud.google.com/load-balancing/docs/https#timeout-keepalive-client.
 """
+SWITCH_S = 0.0005
+"""For how long a thread runs while others wait: many do a little each, and one that waited for SQLite or a socket
+should not wait 5 ms more for its turn."""
 
 
 def serve(state: Path, *, port: int, grpc_port: int) -> None:
@@ -119,7 +121,6 @@ class Server(uvicorn.Server):
 
 def run(world: World, app: Any, listener: socket.socket) -> None:
     """Serve HTTP in this thread until a signal comes."""
-    # Many threads do a little each: one that waits for SQLite or a socket should not wait 5 ms more for its turn.
     sys.setswitchinterval(SWITCH_S)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: None)  # uvicorn raises the signal again after its own clean stop

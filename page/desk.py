@@ -67,11 +67,13 @@ class Desk:
         shelf: The documents.
         clock: Gives the time, aware: an emulator's may be another.
         per_page: Rows of a page.
+        patient: Nobody asks twice, so everything is waited for.
     """
 
     shelf: Shelf
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     per_page: int = PER_PAGE
+    patient: bool = False
     _rows: tuple[str, tuple[Row, ...]] = ("", ())
     _slugs: tuple[str, dict[tuple[str, str], Data]] = ("", {})
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -85,7 +87,7 @@ class Desk:
         told = [VERSION, snapshot.key, snapshot.trouble, view.name, view.region, view.service]
         told += [str(sorted(view.query.items())), str(_freshness(snapshot, now)), f"{now.astimezone(UTC):%j}"]
         if view.name in {"changes", "fleet"}:
-            told.append(self.shelf.timeline().key)
+            told.append(self._timeline(view).key)
         elif view.name == "service":
             told.append(self._history(snapshot, view).key)
         return hashlib.sha256("\0".join(told).encode(errors="replace")).hexdigest()[:32]
@@ -97,11 +99,12 @@ class Desk:
             NoSuchView: There is none of that name, or no such service.
         """
         snapshot, now = self.shelf.look(), self.clock()
-        return Made(view, head(snapshot, now, self.shelf.source.place), self._data(view, snapshot, now))
+        told = head(snapshot, now, self.shelf.source.place) | {"moment": self.moment()}
+        return Made(view, told, self._data(view, snapshot, now))
 
     def moment(self) -> str:
         """Name what is known now, and how fresh that is: of another name, open pages are asked to look again."""
-        return _moment(self.shelf.look(), self.clock())
+        return f"{_moment(self.shelf.look(), self.clock())}{self.shelf.timeline(wait=False).key[:8]}"
 
     def _data(self, view: View, snapshot: Snapshot, now: datetime) -> Data:
         if view.name in OF_ONE:
@@ -112,15 +115,19 @@ class Desk:
         query = Query.of(view.query)
         if view.name == "fleet":
             found = self.rows(snapshot)
-            told = {"delivery": delivery(self.shelf.timeline(), now), **_wanting(snapshot)}
+            told = {"delivery": delivery(self._timeline(view), now), **_wanting(snapshot)}
             return {**fleet(found, query, self.per_page), **told}
         if view.name == "cost":
             return cost_view(self.rows(snapshot), query, self.per_page)
         if view.name == "changes":
-            return changes_view(self.shelf.timeline(), query, self.per_page)
+            return changes_view(self._timeline(view), query, self.per_page)
         if view.name == "operator":
             return operator_view(snapshot)
         raise NoSuchView(view.name)
+
+    def _timeline(self, view: View) -> Past:
+        """Give what became of all services; the fleet's page, which has four numbers of it, is not kept waiting."""
+        return self.shelf.timeline(wait=self.patient or view.name != "fleet")
 
     def _history(self, snapshot: Snapshot, view: View) -> Past:
         service = self.service(snapshot, view)
@@ -195,6 +202,6 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
         "reported": bool(snapshot.passes or snapshot.standings),
         "trouble": snapshot.trouble,
         "unreadable": list(snapshot.unreadable),
-        "moment": _moment(snapshot, now),
+        "moment": "",
         "program": VERSION,
     }

@@ -195,8 +195,8 @@ def bars(bins: Sequence[Mapping[str, Any]], width: int = 300, height: int = 72) 
 
 
 def heat(ratio: float | None) -> str:
-    """Give the class of a cell: `none` where nothing was measured, else 0 to 6; from 4 on it is beyond its limit."""
+    """Give the class of a cell: `none` where nothing was measured, else 0 to 7; from 5 on it is beyond its limit."""
     if ratio is None:
         return "none"
-    bounds = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)
+    bounds = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5)
     return str(sum(ratio > bound for bound in bounds))

@@ -43,6 +43,8 @@ def templates() -> Environment:
         "said": said,
         "odds": words.odds,
         "compact": compact,
+        "day": words.day,
+        "hour": words.hour,
     }
     made.globals |= {
         "chart": drawing.chart,

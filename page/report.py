@@ -56,7 +56,7 @@ def write(source: Source, folder: Path, *, clock: Callable[[], datetime], data: 
     """
     now = clock()
     shelf = Shelf(source, fresh_s=float("inf"), past_fresh_s=float("inf"))
-    desk = Desk(shelf, lambda: now, per_page=_ALL)
+    desk = Desk(shelf, lambda: now, per_page=_ALL, patient=True)
     snapshot = desk.shelf.look()
     if snapshot.trouble:
         raise SourceError(snapshot.trouble)
@@ -81,7 +81,7 @@ def _write_view(folder: Path, desk: Desk, view: View, now: datetime, *, data: bo
     page = html(made, Filed(name, data_too=data), now=now)
     sizes = [_put(folder / name, page.encode(errors="replace"))]
     if data:
-        told = json.dumps(made.to_json(), ensure_ascii=False)
+        told = json.dumps(made.to_json(), ensure_ascii=False, separators=(",", ":"))
         sizes.append(_put(folder / f"{name.removesuffix('.html')}.json", told.encode(errors="replace")))
     return sizes
 

@@ -57,7 +57,7 @@ class Answers:
         if key not in self._kept:
             made = self.desk.make(view)
             if data:
-                body = json.dumps(made.to_json(), ensure_ascii=False).encode(errors="replace")
+                body = json.dumps(made.to_json(), ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
             else:
                 page = html(made, self.links, now=self.desk.clock(), live=self.live, tag=tag, reader=reader)
                 body = page.encode(errors="replace")

@@ -41,6 +41,7 @@ class Shelf:
     past_fresh_s: float = 30.0
     ticks: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _reading: threading.Lock = field(default_factory=threading.Lock)
     _held: dict[str, tuple[str, Data | str]] = field(default_factory=dict)
     _entries: dict[str, Data | str] = field(default_factory=dict)
     _snapshot: Snapshot = field(default_factory=Snapshot)
@@ -105,24 +106,39 @@ class Shelf:
             return str(error)
         return None if text is None else parsed(name, text)
 
-    def timeline(self) -> Past:
-        """Give what became of all services, the newest first."""
-        return self._past("history/", NEWEST)
+    def timeline(self, *, wait: bool = True) -> Past:
+        """Give what became of all services, the newest first.
+
+        Args:
+            wait: Until it is read: the list is long, and each entry an object. Else what was read before is given,
+                nothing at first, and it is read beside.
+        """
+        return self._past("history/", NEWEST, wait=wait)
 
     def history(self, service: str, region: str) -> Past:
         """Give what became of one service, the newest first."""
-        return self._past(f"history/{service}/{region}/", OF_ONE)
+        return self._past(f"history/{service}/{region}/", OF_ONE, wait=True)
 
-    def _past(self, below: str, most: int) -> Past:
-        found = self._pasts.get(below)
-        if found is not None and self.ticks() - found[0] < self.past_fresh_s:
-            return found[1]
-        with self._lock:
+    def _past(self, below: str, most: int, *, wait: bool) -> Past:
+        read, past = self._pasts.get(below, (float("-inf"), Past()))
+        if self.ticks() - read < self.past_fresh_s:
+            return past
+        if not wait:
+            if not self._reading.locked():
+                threading.Thread(target=self._read_past, args=(below, most), daemon=True).start()
+            return past
+        return self._read_past(below, most)
+
+    def _read_past(self, below: str, most: int) -> Past:
+        with self._reading:
+            read, past = self._pasts.get(below, (float("-inf"), Past()))
+            if self.ticks() - read < self.past_fresh_s:  # by another thread, in the meantime
+                return past
             past = self._past_now(below, most)
             if len(self._pasts) >= KEPT:
                 self._pasts.clear()
             self._pasts[below] = (self.ticks(), past)
-        return past
+            return past
 
     def _past_now(self, below: str, most: int) -> Past:
         try:

@@ -20,7 +20,7 @@ class Past:
         entries: As `schemas.kept.history` says.
         unreadable: Sentences about those that cannot be read.
         older: How many older ones there are.
-        key: Tells one moment's entries from another's.
+        key: Tells one moment's entries from another's; empty while nothing was read yet.
     """
 
     entries: tuple[Data, ...] = ()

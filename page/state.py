@@ -15,7 +15,7 @@ from page.documents import Data
 _ON_ITS_WAY = {"Starting", "Preview", "Step", "Bake"}
 _FAILED = {"failed": "failed", "refused": "refused", "blocked": "blocked"}
 _PERSON = {"needs a person": "needs you", "held": "held", "vulnerable": "vulnerable"}
-_RESTING = {"frozen": "frozen", "locked": "locked", "waiting": "waiting", "reported": "differs"}
+_RESTING = {"frozen": "frozen", "locked": "locked", "waiting": "waiting"}
 _TRAINS_NOTHING = {"Skip", "NotStarted", "Refuse"}
 
 
@@ -130,6 +130,8 @@ def _of_the_pass(service: Data) -> Iterator[Need]:
         yield Need("not working", Tone.BAD, service["problem"], of_service("status", service))
     elif told == "held":
         yield Need("held", Tone.NEEDS, why or _changes(report), of_operator("operator proceed"))
+    elif told == "reported":
+        yield Need("differs", Tone.NEEDS, why or _changes(report), of_operator("plan"))
     elif told in _PERSON and why:
         yield Need(_PERSON[told], Tone.NEEDS, why, of_service("why", service))
 

@@ -51,6 +51,17 @@ def clock(then: datetime, now: datetime) -> str:
     return f"{here.day} {here:%b %Y}"
 
 
+def day(text: str) -> str:
+    """Give the day of a moment of a document, in UTC: `26 Nov`."""
+    then = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{then.day} {then:%b}"
+
+
+def hour(text: str) -> str:
+    """Give the time of day of a moment of a document, in UTC: `14:05`."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%H:%M}"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """Give a number with as many digits as matter: `0.0312`, `12.5`, `1 250`."""
     if value is None:
@@ -64,9 +75,9 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def share(value: float | None) -> str:
+def share(value: float | None, digits: int = 3) -> str:
     """Give a share of a whole in percent: `0.4 %`."""
-    return UNKNOWN if value is None else f"{number(value * 100)} %"
+    return UNKNOWN if value is None else f"{number(value * 100, digits)} %"
 
 
 def milliseconds(value: float | None) -> str:

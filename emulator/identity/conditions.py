@@ -10,7 +10,7 @@ Source:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -18,15 +18,12 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from emulator.core.failures import ApiFailure
+from emulator.identity import cel
 
-TOKEN = re.compile(
-    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>-?\d+)|(?P<word>[A-Za-z_]\w*)"""
-    r"""|(?P<sign>&&|\|\||==|!=|<=|>=|[<>!().,\[\]?:+]))"""
-)
-LENGTH_MOST = 4096
-NESTED_MOST = 40
-WITHOUT_A_VALUE = (TypeError, ValueError, OverflowError, RecursionError, ZoneInfoNotFoundError, OSError)
-"""What evaluating raises where sorts of values are mixed, a zone is none, or calls are chained without end."""
+WITHOUT_A_VALUE = (TypeError, ValueError, OverflowError, ZoneInfoNotFoundError, OSError)
+"""What evaluating raises where sorts of values are mixed, or a zone is none."""
+DEEPEST = 60
+"""Parts of parts that an expression may have: one has a meaning, or none, whoever asks and however deep its stack."""
 
 
 class UnknownConditionError(Exception):
@@ -70,25 +67,7 @@ def holds(expression: str, context: Context) -> bool:
 @lru_cache(maxsize=1024)
 def parsed(expression: str) -> Node:
     """The function that an expression is."""
-    if len(expression) > LENGTH_MOST:
-        raise UnknownConditionError(expression)
-    parser = Parser(expression)
-    node = parser.either()
-    parser.end()
-    return node
-
-
-def tokens(expression: str) -> list[tuple[str, str]]:
-    """Sort and text of each word."""
-    found, at = [], 0
-    text = expression.rstrip()
-    while at < len(text):
-        match = TOKEN.match(text, at)
-        if match is None or match.lastgroup is None:
-            raise UnknownConditionError(expression)
-        found.append((match.lastgroup, match[match.lastgroup]))
-        at = match.end()
-    return found
+    return Meaning(expression).whole()
 
 
 COMPARED: dict[str, Callable[[Any, Any], bool]] = {
@@ -114,167 +93,122 @@ PARTS: dict[str, Callable[[datetime], int]] = {
 """Parts of a time, numbered as CEL does: January, Sunday and a month's first are 0; only `getDate` counts from 1."""
 
 
-class Parser:
-    """Recursive descent, one method per level of precedence."""
+class Meaning:
+    """Makes a function of an expression; where more is known than here, `part`, `asked` and `methods` are added to."""
 
     def __init__(self, expression: str) -> None:
         self._expression = expression
-        self._tokens = tokens(expression)
-        self._at = 0
         self._depth = 0
+
+    def whole(self) -> Node:
+        """What all of it means.
+
+        Raises:
+            UnknownConditionError: It is no CEL, or beyond what is known.
+        """
+        try:
+            return self.of(cel.parse(self._expression))
+        except cel.NotCelError as error:
+            raise self.unknown() from error
 
     def unknown(self) -> UnknownConditionError:
         """What it is refused with."""
         return UnknownConditionError(self._expression)
 
-    def end(self) -> None:
-        """Refuse what is left over."""
-        if self._at != len(self._tokens):
+    def of(self, tree: cel.Tree) -> Node:
+        """What a part of it means."""
+        self._depth += 1
+        if self._depth > DEEPEST:
             raise self.unknown()
-
-    def take(self, *signs: str) -> str:
-        """The next token where it is one of these signs, else nothing."""
-        if self._at < len(self._tokens) and self._tokens[self._at] in {("sign", sign) for sign in signs}:
-            self._at += 1
-            return self._tokens[self._at - 1][1]
-        return ""
-
-    def take_word(self, word: str) -> bool:
-        """Whether the next token is this word; it is taken then."""
-        found = self._at < len(self._tokens) and self._tokens[self._at] == ("word", word)
-        self._at += found
+        found = self.part(tree)
+        self._depth -= 1
         return found
 
-    def need(self, sign: str) -> None:
-        """Refuse anything but this sign."""
-        if not self.take(sign):
-            raise self.unknown()
-
-    def next(self) -> tuple[str, str]:
-        """The next token, whatever it is."""
-        if self._at == len(self._tokens):
-            raise self.unknown()
-        self._at += 1
-        return self._tokens[self._at - 1]
-
-    def either(self) -> Node:
-        """`a || b`: a whole expression."""
-        self._depth += 1
-        if self._depth > NESTED_MOST:
-            raise self.unknown()
-        nodes = [self.both()]
-        while self.take("||"):
-            nodes.append(self.both())
-        self._depth -= 1
-        return nodes[0] if len(nodes) == 1 else _any_of(nodes)
-
-    def both(self) -> Node:
-        """`a && b`."""
-        nodes = [self.comparison()]
-        while self.take("&&"):
-            nodes.append(self.comparison())
-        return nodes[0] if len(nodes) == 1 else _all_of(nodes)
-
-    def comparison(self) -> Node:
-        """`a == b`."""
-        left = self.unary()
-        sign = self.take(*COMPARED)
-        if not sign:
-            return left
-        compare, right = COMPARED[sign], self.unary()
-        return lambda context: compare(left(context), right(context))
-
-    def unary(self) -> Node:
-        """`!a`."""
-        negations = 0
-        while self.take("!"):
-            negations += 1
-        node = self.primary()
-        if not negations:
-            return node
-        return lambda context: _truth(node(context)) == (negations % 2 == 0)
-
-    def primary(self) -> Node:
-        """`a.f(b)`."""
-        node = self._first()
-        while self.take("."):
-            sort, word = self.next()
-            if sort != "word":
-                raise self.unknown()
-            self.need("(")
-            node = self.call(node, word, self.arguments(")"))
-        return node
-
-    def _first(self) -> Node:
-        if self.take("("):
-            node = self.either()
-            self.need(")")
-            return node
-        if self.take("["):
-            members = self.arguments("]")
-            return lambda context: [member(context) for member in members]
-        sort, text = self.next()
-        if sort == "number":
-            number = int(text)
-            return lambda _: number
-        if sort == "text":
-            literal = re.sub(r"\\(.)", r"\1", text[1:-1])
-            return lambda _: literal
-        if sort == "word":
-            return self.word(text)
+    def part(self, tree: cel.Tree) -> Node:
+        """What a part of it means, however deep it is."""
+        match tree:
+            case cel.Literal(value):
+                return lambda _: value
+            case cel.Several(members):
+                nodes = self.each(members)
+                return lambda context: [node(context) for node in nodes]
+            case cel.Signed(sign, sides):
+                return self.signed(sign, self.each(sides))
+            case cel.Call(value, name, arguments):
+                return self.call(value, name, self.each(arguments))
+            case cel.Member(cel.Name(word), name):
+                return self.asked(word, name)
         raise self.unknown()
 
-    def word(self, word: str) -> Node:
+    def call(self, value: cel.Tree | None, name: str, arguments: list[Node]) -> Node:
+        """What a function makes of its arguments, whatever it is of."""
+        match value:
+            case None:
+                return self.function(name, arguments)
+            case cel.Name(word):
+                return self.function(f"{word}.{name}", arguments)
+        return self.called(self.of(value), name, arguments)
+
+    def each(self, trees: Sequence[cel.Tree]) -> list[Node]:
+        """What several parts mean."""
+        return [self.of(tree) for tree in trees]
+
+    def signed(self, sign: str, sides: list[Node]) -> Node:
+        """What an operator makes of its sides."""
+        if sign in ("||", "&&"):
+            return (_any_of if sign == "||" else _all_of)(sides)
+        if sign == "!":
+            return lambda context: not _truth(sides[0](context))
+        if sign == "-" and len(sides) == 1:
+            return lambda context: -_number(sides[0](context))
+        if sign not in COMPARED:
+            raise self.unknown()
+        compare, (left, right) = COMPARED[sign], sides
+        return lambda context: compare(left(context), right(context))
+
+    def asked(self, word: str, name: str) -> Node:
         """A name: what a condition may ask."""
-        if word in ("true", "false"):
-            return lambda _: word == "true"
-        if self.take("("):
-            return self._function(word, self.arguments(")"))
-        self.need(".")
-        attribute = f"{word}.{self.next()[1]}"
-        if attribute == "api.getAttribute" and self.take("("):
-            return self._attribute(self.arguments(")"))
         known: dict[str, Node] = {
             "resource.name": lambda context: context.name,
             "resource.type": lambda context: context.type,
             "resource.service": lambda context: context.service,
             "request.time": lambda context: context.time,
         }
-        if attribute not in known:
+        if f"{word}.{name}" not in known:
             raise self.unknown()
-        return known[attribute]
+        return known[f"{word}.{name}"]
 
-    def arguments(self, end: str) -> list[Node]:
-        """Values between commas."""
-        found: list[Node] = []
-        while not self.take(end):
-            if found:
-                self.need(",")
-            found.append(self.either())
-        return found
-
-    def _function(self, name: str, arguments: list[Node]) -> Node:
+    def function(self, name: str, arguments: list[Node]) -> Node:
+        """A function that is not of a value, and the one of the API."""
+        if name == "api.getAttribute" and len(arguments) == 2:  # noqa: PLR2004 - a name and what it is when it is not there
+            key, default = arguments
+            return lambda context: context.attributes.get(key(context), default(context))
         make = {"timestamp": _timestamp, "duration": _duration}.get(name)
         if make is None or len(arguments) != 1:
             raise self.unknown()
         return lambda context: make(arguments[0](context))
 
-    def _attribute(self, arguments: list[Node]) -> Node:
-        if len(arguments) != 2:  # noqa: PLR2004 - a name and what it is when it is not there
-            raise self.unknown()
-        name, default = arguments
-        return lambda context: context.attributes.get(name(context), default(context))
-
-    def call(self, node: Node, method: str, arguments: list[Node]) -> Node:
+    def called(self, node: Node, method: str, arguments: list[Node]) -> Node:
         """A function of a value."""
-        call = METHODS.get(method)
+        call = self.methods.get(method)
         if call is None:
             raise self.unknown()
         return lambda context: call(node(context), *(argument(context) for argument in arguments))
 
+    @property
+    def methods(self) -> Mapping[str, Callable[..., Any]]:
+        """Functions of values."""
+        return METHODS
+
 
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(value)
     return value
 

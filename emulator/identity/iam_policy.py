@@ -133,7 +133,7 @@ def check_condition(binding: Any, version: int) -> None:
     if any(member in ANYONE for member in binding.members):
         raise ApiFailure("INVALID_ARGUMENT", "Conditions can't be set for allUsers or allAuthenticatedUsers.")
     try:
-        cel.check(binding.condition.expression)
+        cel.parse(binding.condition.expression)
     except cel.NotCelError as error:
         text = f"Condition {binding.condition.title!r} is not valid: the expression is no CEL: {error}."
         raise ApiFailure("INVALID_ARGUMENT", text) from error

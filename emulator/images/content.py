@@ -74,7 +74,7 @@ def _stamps(folder: str) -> Iterator[tuple[str, int, int]]:
                 continue
             if entry.is_dir():
                 yield from _stamps(entry.path)
-            else:
+            elif entry.is_file():
                 state = entry.stat()
                 yield entry.path, state.st_size, state.st_mtime_ns
 

@@ -81,7 +81,7 @@ class Plane:
         self._settings = settings or Settings()
         self._pools: dict[str, Pool] = {}
         self._left: list[Used] = []  # of revisions that were removed
-        self._left_spells: dict[str, Spells] = {}  # likewise
+        self._left_spells: list[tuple[str, Spells]] = []  # likewise
         self._executions: dict[str, Execution] = {}
         random = Random(self._settings.seed)  # noqa: S311 - a split, not a secret
         self._front = FrontEnd(self._pool, gate, random, answered, proxy)
@@ -163,7 +163,8 @@ class Plane:
     @property
     def owing(self) -> bool:
         """Whether `billed` has more to give, later."""
-        return any(map(len, [*self._left_spells.values(), *(pool.spells for pool in list(self._pools.values()))]))
+        there = [pool.spells for pool in list(self._pools.values())]
+        return any(map(len, [*(spells for _, spells in self._left_spells), *there]))
 
     def looked(self) -> list[Looked]:
         """Give what instances took since this was last asked, by revision."""
@@ -282,7 +283,7 @@ class Plane:
     async def _remove(self, revisions: list[str]) -> None:
         pools = [pool for name in revisions if (pool := self._pools.pop(name, None))]
         await asyncio.gather(*(pool.close() for pool in pools))
-        self._left_spells |= {pool.name: pool.spells for pool in pools}
+        self._left_spells += [(pool.name, pool.spells) for pool in pools]
         self._left += [found for pool in pools if (found := _used_of(pool))]
 
     async def _take_used(self) -> list[Used]:
@@ -293,9 +294,10 @@ class Plane:
     async def _take_billed(self, until: datetime) -> list[tuple[str, list[Spell]]]:
         for pool in self._pools.values():
             pool.settle()
-        every = self._left_spells | {name: pool.spells for name, pool in self._pools.items()}
-        found = [(name, taken) for name, spells in every.items() if (taken := spells.take(until))]
-        self._left_spells = {name: spells for name, spells in self._left_spells.items() if spells}
+        # Two have one name where a revision was removed and made again.
+        every = [*self._left_spells, *((name, pool.spells) for name, pool in self._pools.items())]
+        found = [(name, taken) for name, spells in every if (taken := spells.take(until))]
+        self._left_spells = [(name, spells) for name, spells in self._left_spells if spells]
         return found
 
     async def _look(self) -> list[Looked]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from page.sources.source import LARGEST, SourceError, TooLarge
@@ -24,6 +24,7 @@ class Bucket:
 
     client: Any
     name: str
+    _sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -43,19 +44,18 @@ class Bucket:
         """Give the objects below a prefix, with their generations."""
         with self._asking("list", below) as asked:
             found = self.client.list_blobs(self.name, prefix=below, fields=_FIELDS, timeout=_PATIENCE_S)
-            asked.update({blob.name: str(blob.generation) for blob in found})
+            for blob in found:
+                asked[blob.name], self._sizes[blob.name] = str(blob.generation), int(blob.size or 0)
         return asked
 
     def read(self, name: str) -> bytes | None:
         """Read one object."""
-        content: bytes | None = None
+        if self._sizes.get(name, 0) > LARGEST:
+            raise TooLarge(name)
+        found: list[bytes] = []
         with self._asking("read", name):
-            blob = self.client.bucket(self.name).get_blob(name, timeout=_PATIENCE_S)
-            if blob is not None and blob.size > LARGEST:
-                raise TooLarge(name, blob.size)
-            if blob is not None:
-                content = blob.download_as_bytes(timeout=_PATIENCE_S)
-        return content
+            found.append(self.client.bucket(self.name).blob(name).download_as_bytes(timeout=_PATIENCE_S))
+        return found[0] if found else None
 
     @contextmanager
     def _asking(self, verb: str, what: str) -> Iterator[dict[str, str]]:

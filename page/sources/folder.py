@@ -50,8 +50,8 @@ class Folder:
         """Read one file."""
         path = self.root / name
         try:
-            if (size := path.stat().st_size) > LARGEST:
-                raise TooLarge(name, size)
+            if path.stat().st_size > LARGEST:
+                raise TooLarge(name)
             return path.read_bytes()
         except FileNotFoundError:
             return None

@@ -16,8 +16,8 @@ class SourceError(Exception):
 class TooLarge(SourceError):
     """A document is larger than any of ours: it is not read, and others are."""
 
-    def __init__(self, name: str, size: int) -> None:
-        super().__init__(f"cannot read {name}: it has {size} bytes, more than {LARGEST}")
+    def __init__(self, name: str) -> None:
+        super().__init__(f"cannot read {name}: it has more than {LARGEST} bytes")
 
 
 class Source(Protocol):

@@ -21,7 +21,8 @@
     for (const each of document.querySelectorAll("time[datetime]")) {
       const then = new Date(each.dateTime);
       if (Number.isNaN(+then)) continue;
-      const text = day.format(then) === day.format(now()) ? hour.format(then) : `${day.format(then)} ${hour.format(then)}`;
+      const { form } = each.dataset, today = day.format(then) === day.format(now());
+      const text = form === "day" ? day.format(then) : form || today ? hour.format(then) : `${day.format(then)} ${hour.format(then)}`;
       if (each.textContent !== text) each.textContent = text;
       each.title = `${ago(then)} · ${each.dateTime}`;
     }

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from page.documents import Data
 from page.views.fleet import row_of
-from page.views.measures import matters, ratio, spark, windows_of, worst
+from page.views.measures import matters, ratio, spark, weight, windows_of, worst
 from page.words import number
 
 WINDOWS = 20
@@ -70,10 +70,11 @@ def _features(windows: Sequence[Data]) -> list[str]:
 def _feature(name: str, windows: Sequence[Data], shape: Data | None) -> Data:
     cells = [next((each for each in window["columns"] if each["name"] == name), None) for window in windows]
     last = next((each for each in reversed(cells) if each is not None), None)
+    share = weight(last or {}, next((each["columns"] for each in reversed(windows) if each["columns"]), ()))
     return {
         "name": name,
-        "importance": (last or {}).get("importance"),
-        "matters": matters(last or {}),
+        "importance": share,
+        "matters": matters(share),
         "distance": (last or {}).get("distance"),
         "limit": (last or {}).get("limit"),
         "ratio": ratio(last or {}),

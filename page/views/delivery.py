@@ -28,6 +28,7 @@ def delivery(past: Past, now: datetime) -> Data:
     reaches = datetime.fromisoformat(entries[-1]["ended"]) if entries and past.older else since
     days = max(1.0, (now - max(since, reaches)).total_seconds() / 86400)
     return {
+        "known": bool(past.key),
         "days": round(days),
         "changes": len(tried),
         "changesPerDay": round(len(tried) / days, 2),

@@ -11,7 +11,7 @@ from page.documents import Data
 from page.query import Query
 from page.snapshot import Snapshot
 from page.state import State, Tone, is_moving, needs_of, state_of
-from page.views.measures import drift, money, signals, traffic
+from page.views.measures import drift, money, serving, signals, traffic
 from page.words import short
 
 MOST_NEEDS = 25
@@ -49,7 +49,7 @@ def row_of(service: Data) -> Row:
         "labels": labels,
         "state": state.to_json(),
         "needs": [need.to_json() for need in needs],
-        "serving": service.get("serving") or "",
+        "serving": serving(service),
         "asked": service.get("asked") or "",
         "traffic": traffic(service),
         "rollout": _rollout(service),

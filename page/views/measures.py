@@ -11,7 +11,7 @@ from page.words import short
 SPARK = 24
 """Windows in a row's line."""
 _IMPORTANT = 0.05
-"""Importance below which a column that moved is shown without alarm."""
+"""Share of all importance below which a column that moved is shown without alarm."""
 
 
 def traffic(service: Data) -> list[Data]:
@@ -30,6 +30,19 @@ def traffic(service: Data) -> list[Data]:
     return sorted(shares, key=lambda share: (share["role"] == "candidate", -share["percent"]))
 
 
+def serving(service: Data) -> str:
+    """Say what serves: a version, or several with their shares."""
+    shares = {share["revision"]: share["percent"] for share in traffic(service)}
+    found = [
+        (shares[each["revision"]], each["model"] or short(each["version"] or each["revision"]))
+        for each in service.get("versions") or ()
+        if each["revision"] in shares
+    ]
+    if len(found) > 1:
+        return ", ".join(f"{name} at {percent} %" for percent, name in found)
+    return found[0][1] if found else str(service.get("serving") or "")
+
+
 def _role(revision: str, rollout: Data) -> str:
     return "candidate" if rollout.get("candidate") == revision and rollout.get("percent", 100) < 100 else "stable"  # noqa: PLR2004 - of a hundred
 
@@ -41,15 +54,29 @@ def ratio(column: Data) -> float | None:
     return round(float(column["distance"]) / float(column["limit"]), 4)
 
 
-def matters(column: Data) -> bool:
-    """Tell whether a column matters to the model, as far as somebody said."""
-    return column.get("importance") is None or column["importance"] >= _IMPORTANT
+def weight(column: Data, columns: Iterable[Data]) -> float | None:
+    """Give a column's importance as a share of that of all; None where nobody says.
+
+    Args:
+        column: One of them.
+        columns: All that were measured together.
+    """
+    if column.get("importance") is None:
+        return None
+    whole = sum(abs(each.get("importance") or 0) for each in columns)
+    return round(abs(column["importance"]) / whole, 4) if whole else None
+
+
+def matters(share: float | None) -> bool:
+    """Tell whether a column of such a share matters to the model, as far as somebody said."""
+    return share is None or share >= _IMPORTANT
 
 
 def worst(columns: Iterable[Data]) -> Data | None:
     """Give the column that is farthest beyond its limit, of those that matter where there are any."""
-    measured = [each for each in columns if ratio(each) is not None]
-    return max(measured, key=lambda each: (matters(each), ratio(each)), default=None)
+    every = [*columns]
+    measured = [each for each in every if ratio(each) is not None]
+    return max(measured, key=lambda each: (matters(weight(each, every)), ratio(each)), default=None)
 
 
 def windows_of(service: Data, which: str) -> list[Data]:
@@ -69,7 +96,11 @@ def drift(service: Data) -> Data | None:
         column = worst(windows[-1]["columns"]) if windows else None
         told = {"which": each["which"], "finding": each["finding"], "column": None, "ratio": None}
         if column is not None:
-            told |= {"column": column["name"], "ratio": ratio(column), "important": matters(column)}
+            told |= {
+                "column": column["name"],
+                "ratio": ratio(column),
+                "important": matters(weight(column, windows[-1]["columns"])),
+            }
             told |= {"distance": column["distance"], "limit": column["limit"], "samples": windows[-1]["samples"]}
         told["spark"] = spark(windows)
         found.append((float(told["ratio"] or 0) + (each["finding"] == "Breach") * 1000, told))

@@ -14,6 +14,8 @@ from page.words import number, odds, share, short
 
 POINTS = 60
 """Points of a line at the most, which are the rows of its table."""
+DECISIONS = 60
+"""Decisions that are listed, the newest ones."""
 GATES: Mapping[str, tuple[str, str]] = {
     "errors": ("Errors", "share"),
     "latency": ("Slow answers", "share"),
@@ -45,8 +47,8 @@ def rollout_view(service: Data) -> Data:
         "rejected": list((rollout or {}).get("rejected") or ()),
         "traffic": row_of(service).data["traffic"],
         "percents": _percents(trail),
-        "decisions": [_decision(each) for each in reversed(trail)],
-        "leftOut": service.get("leftOut") or 0,
+        "decisions": [_decision(each) for each in [*reversed(trail)][:DECISIONS]],
+        "leftOut": (service.get("leftOut") or 0) + max(0, len(trail) - DECISIONS),
     }
 
 

@@ -30,7 +30,7 @@ def service_view(service: Data, past: Past) -> Data:
         "operator": service.get("operator") or "",
         "report": _report(service.get("report")),
         "problem": service.get("problem") or "",
-        "conditions": list(service.get("conditions") or ()),
+        "conditions": [_condition(each) for each in service.get("conditions") or ()],
         "versions": [_version(each) for each in service.get("versions") or ()],
         "pending": _pending(service),
         "commands": [each.to_json() for each in _commands(service)],
@@ -53,6 +53,18 @@ def _address(url: str) -> str:
 
 def _report(told: Data | None) -> Data | None:
     return {"state": told["state"], "problems": list(told["problems"])} if told else None
+
+
+_CONDITIONS = {"True": ("good", "✓"), "False": ("bad", "✕")}
+
+
+def _condition(text: str) -> Data:
+    """Read what Cloud Run says of a service: `Ready: True`, `RoutesReady: False: why`."""
+    name, _, said = text.partition(": ")
+    state, _, why = said.partition(": ")
+    tone, sign = _CONDITIONS.get(state, ("quiet", "·"))
+    words = why if state in _CONDITIONS else said
+    return {"name": name, "tone": tone, "sign": sign, "text": words}
 
 
 def _version(each: Data) -> Data:

@@ -192,8 +192,8 @@ def _tell_program(error: Exception, code: int) -> None:
 
     problems = error.problems if isinstance(error, SpecError) else ()
     message = summary_line(problems) if problems else str(getattr(error, "message", "") or error)
-    told = {"message": message, "hint": getattr(error, "hint", "") or None, "exitCode": code}
-    data({"error": {**told, "problems": records(problems)}})
+    hint = getattr(error, "hint", "") or None
+    data({"error": {"message": message, "hint": hint, "exitCode": code, "problems": records(problems)}})
 
 
 def wrong_usage(error: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.cost.measured import Use
     from schemas import LoadedService
 
-NOT_ASKED = "no budget.export says where the bill is"
+_NOT_ASKED = "no budget.export says where the bill is"
 Keyed = tuple[str, "Key"]
 """Project, and region and name of a service."""
 
@@ -72,8 +72,8 @@ def bills(services: Sequence[LoadedService], target: Target) -> dict[Keyed, Mapp
 
     found: dict[Keyed, Mapping[str, Any]] = {}
     for project, there, mine in _by_project(services, target):
-        asking = {each.name for each in mine if names_export(each)}
-        none = {"months": [], "unknown": NOT_ASKED}
+        asking = {each.name for each in mine if _names_export(each)}
+        none = {"months": [], "unknown": _NOT_ASKED}
         found |= {(project, (each.region, each.name)): none for each in mine if each.name not in asking}
         if asking:
             with working(there, quiet=True) as session:
@@ -83,7 +83,7 @@ def bills(services: Sequence[LoadedService], target: Target) -> dict[Keyed, Mapp
     return found
 
 
-def names_export(loaded: LoadedService) -> bool:
+def _names_export(loaded: LoadedService) -> bool:
     """Tell whether a spec says where its bill is."""
     budget = loaded.service.spec.budget
     return budget is not None and budget.export is not None
@@ -94,7 +94,7 @@ def _by_project(
 ) -> Iterator[tuple[str, Target, Sequence[LoadedService]]]:
     for project in sorted({each.project or "" for each in services}):
         mine = [each for each in services if (each.project or "") == project]
-        yield project, replace(target, project=target.project or (None if target.local else project or None)), mine
+        yield project, target.within(project), mine
 
 
 def document(services: Sequence[LoadedService], rates: Mapping[str, Any], known: Known) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import typer
 from reconciler.cli.options import DEFAULT_FILE
 
 _MOST_BYTES = 1 << 20
+_SERVICE = "MLService"
+"""The kind of a document that says none."""
 
 
 def services_in(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -35,6 +37,8 @@ def _names(file: Path) -> Iterator[str]:
         if file.stat().st_size > _MOST_BYTES:
             return
         for each in yaml.safe_load_all(file.read_text(encoding="utf-8")):
-            yield str(each["metadata"]["name"])
+            name = str(each["metadata"]["name"])
+            if each.get("kind", _SERVICE) == _SERVICE:
+                yield name
     except (OSError, ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError):
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,14 @@ class Target:
     local: bool = False
     state: str | None = None
     environment: str | None = None
+
+    def within(self, project: str | None) -> Target:
+        """Give it for what names its project itself: `--project` and `--local` go before that.
+
+        Args:
+            project: That a spec or a plan names; empty or None for none.
+        """
+        return self if self.project or self.local else replace(self, project=project or None)
 
 
 def load_specs(paths: Sequence[Path], target: Target) -> Specs:

@@ -27,11 +27,10 @@ def prefer_kept() -> str:
     Returns:
         The first time, why it cannot be used: another machine may price otherwise, and block. Empty where it is.
     """
-    from reconciler.cost import estimate, prices  # noqa: PLC0415 - late, for start-up
+    from reconciler.cost import prices  # noqa: PLC0415 - late, for start-up
 
     if not prices.prefer(kept_at()):
         return ""
-    estimate.forget()
     path = kept_at()
     missing = f"{path}: no such file" if named() and not path.exists() else ""
     why = prices.snapshot().trouble or missing
@@ -56,10 +55,9 @@ def keep(document: str) -> None:
         OSError: The folder cannot be written to.
     """
     from reconciler.cli.private_file import write_private  # noqa: PLC0415 - late, for start-up
-    from reconciler.cost import estimate, prices  # noqa: PLC0415 - late, for start-up
+    from reconciler.cost import prices  # noqa: PLC0415 - late, for start-up
 
     path = kept_at()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_private(path, document)
     prices.forget()
-    estimate.forget()

@@ -95,8 +95,7 @@ def costs_of(
                 seen[name].altered |= altered
                 seen[name].timed |= timed
                 _take(seen[name], change, wanted[name], kinds.primary.name)
-    costs = {name: _cost(each, seen[name], kinds) for name, each in wanted.items()}
-    return {name: replace(cost, less=less.get(name, "")) for name, cost in costs.items()}
+    return {name: _cost(each, seen[name], kinds, less.get(name, "")) for name, each in wanted.items()}
 
 
 def _paid(kinds: Kinds, kind: str) -> Paid:
@@ -128,7 +127,7 @@ def _take(seen: _Seen, change: Change, loaded: LoadedService, primary: str) -> N
         seen.new[kind] = seen.new.get(kind, 0) - 1
 
 
-def _cost(loaded: LoadedService, seen: _Seen, kinds: Kinds) -> Cost:
+def _cost(loaded: LoadedService, seen: _Seen, kinds: Kinds, less: str) -> Cost:
     spec, usage = loaded.service.spec, usage_of(loaded.service.spec)
     shape = _as_left(shape_of(loaded.service), seen.planned, kinds.primary.paid)
     found = estimate(loaded.name, shape, usage)
@@ -142,6 +141,7 @@ def _cost(loaded: LoadedService, seen: _Seen, kinds: Kinds) -> Cost:
         missing=_titles(found, found.missing),
         over=over,
         fits=_fits(found, spec.budget) if over else "",
+        less=less,
     )
 
 
@@ -206,7 +206,7 @@ def without_new(shape: Shape, new: Mapping[str, int], kinds: Kinds) -> Shape:
         if paid.counted:
             parts[paid.counted] = max(0, getattr(shape, paid.counted) - count)
         parts |= paid.without if count > 0 else {}
-    return replace(shape, **parts)
+    return replace(shape, **parts) if parts else shape
 
 
 def _limit(budget: Budget | None) -> Decimal | None:

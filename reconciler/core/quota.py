@@ -9,6 +9,7 @@ Source:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -140,10 +141,15 @@ def notes(draws: Sequence[Draw], limits: Limits, why: str = "") -> Iterator[tupl
         limits: As Google tells them; empty where it does not.
         why: Why it does not; empty where it does.
     """
+    together: Counter[Pool] = Counter()
+    for draw in draws:
+        wanted = draw.claims.wanted
+        together.update({(quota, draw.region): wanted.whole(quota) for quota in wanted.quotas})
     for draw in draws:
         for quota in draw.claims.wanted.quotas if draw.starts else ():
-            limit = limits.get((quota, draw.region))
-            text = _unknown(draw, quota, why) if limit is None else _beyond(draw, quota, limit, draws)
+            pool = quota, draw.region
+            limit = limits.get(pool)
+            text = _unknown(draw, quota, why) if limit is None else _beyond(draw, quota, limit, together[pool])
             if text:
                 yield draw.service, text
 
@@ -157,9 +163,8 @@ def _unknown(draw: Draw, quota: str, why: str) -> str:
     return f"{text}, and what {draw.region} allows is not known: {why or f'Google names no quota {quota} there'}"
 
 
-def _beyond(draw: Draw, quota: str, limit: int, draws: Sequence[Draw]) -> str:
+def _beyond(draw: Draw, quota: str, limit: int, together: int) -> str:
     wanted, old = draw.claims.wanted, draw.claims.reached
-    together = sum(each.claims.wanted.whole(quota) for each in draws if each.region == draw.region)
     allows = f"{draw.region} allows {shown(quota, limit)} of {quota}"
     if limit < 0:
         return ""

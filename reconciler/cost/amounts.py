@@ -31,7 +31,8 @@ class Amounts(NamedTuple):
     @classmethod
     def same(cls, amount: Decimal | int) -> Amounts:
         """Give an amount that does not depend on use."""
-        return cls(Decimal(amount), Decimal(amount), Decimal(amount))
+        exact = Decimal(amount)
+        return cls(exact, exact, exact)
 
     def __add__(self, other: Amounts) -> Amounts:  # type: ignore[override]  # of cases, and never a longer tuple
         """Add case by case."""

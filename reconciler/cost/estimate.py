@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -69,49 +68,39 @@ def estimate(name: str, shape: Shape, usage: Usage, prices: Prices | None = None
         usage: How much it is used.
         prices: Left out, those of this version.
     """
-    found = _priced(shape, usage) if prices is None else _lines(shape, usage, prices)
-    return Estimate(name, shape, usage, *found)
-
-
-@lru_cache(maxsize=256)  # a fleet has many services of one size
-def _priced(shape: Shape, usage: Usage) -> tuple[tuple[Line, ...], bool]:
-    return _lines(shape, usage, snapshot())
+    return Estimate(name, shape, usage, *_lines(shape, usage, prices or snapshot()))
 
 
 def forget() -> None:
     """Forget what was priced before, for whoever measures how long that takes."""
-    for remembering in (_priced, _most, _trained):
+    for remembering in (_lines, _worst, _trained):
         remembering.cache_clear()
 
 
+@lru_cache(maxsize=256)  # a fleet has many services of one size
 def _lines(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], bool]:
     """Price the worst case by itself: what is declared may raise it, and never lowers it."""
     lines, clipped = _all(shape, usage, prices)
-    most = usage.most(shape.instances.vcpus)
-    if most is not usage:
-        more = replace(most, requests_per_second=NOTHING)  # how many are expected has no part in the worst case
-        worst = _most(shape, more) if prices is snapshot() else _worst(shape, more, prices)
-        lines = tuple(map(_with_worst, lines, worst))
+    if more := usage.beyond(shape.instances.vcpus):
+        most = replace(usage, **more, requests_per_second=NOTHING)  # how many are expected has no part in the worst
+        lines = tuple(map(_with_worst, lines, _worst(shape, most, prices)))
     return lines, clipped
 
 
 @lru_cache(maxsize=256)
-def _most(shape: Shape, usage: Usage) -> tuple[Decimal, ...]:
-    return _worst(shape, usage, snapshot())
-
-
 def _worst(shape: Shape, usage: Usage, prices: Prices) -> tuple[Decimal, ...]:
     lines, _ = _all(shape, usage, prices)
     return tuple(line.quantity.worst for line in lines)
 
 
 def _with_worst(line: Line, worst: Decimal) -> Line:
-    same = line.quantity.worst == worst
-    return line if same else line._replace(quantity=line.quantity._replace(worst=worst))
+    floor, expected, before = line.quantity
+    return line if worst == before else Line(line.key, Amounts(floor, expected, worst), line.price, line.family)
 
 
 def _all(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], bool]:
     pricing, load = Pricing(prices, shape.region), load_of(shape, usage)
+    often = usage.trainings_per_month, usage.training_duration_s
     run = (
         pricing.by_instance(shape.instances, load.up_s)
         if shape.instances.by_instance
@@ -120,35 +109,16 @@ def _all(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], 
     lines = (
         *run,
         *predictions(pricing, shape, usage, load),
-        *(_training(pricing, shape.training, usage) if shape.training else ()),
+        *(_trained(prices, shape.region, shape.training, *often) if shape.training else ()),
         *kept(pricing, shape, usage),
         *around(pricing, shape, usage, load),
     )
     return lines, load.clipped
 
 
-def _training(pricing: Pricing, training: Training, usage: Usage) -> Iterable[Line]:
-    if pricing.prices is not snapshot():
-        return retraining(pricing, training, usage)
-    return _trained(pricing.region, training, usage.trainings_per_month, usage.training_duration_s)
-
-
 @lru_cache(maxsize=256)  # before and after a plan, and in a fleet, trainings are alike
-def _trained(region: str, training: Training, per_month: Decimal | None, duration_s: int) -> tuple[Line, ...]:
+def _trained(
+    prices: Prices, region: str, training: Training, per_month: Decimal | None, duration_s: int
+) -> tuple[Line, ...]:
     usage = Usage(trainings_per_month=per_month, training_duration_s=duration_s)
-    return tuple(retraining(Pricing(snapshot(), region), training, usage))
-
-
-def discounted(found: Estimate, commitment: str) -> Estimate:
-    """Give an estimate with a commitment's discount taken off where there is one, and all of it used.
-
-    Args:
-        found: At list prices.
-        commitment: `compute_flex_1y`, `compute_flex_3y`, `cloud_run_cud_1y` or `cloud_run_cud_3y`.
-    """
-    return replace(found, lines=tuple(_discounted(line, commitment) for line in found.lines))
-
-
-def _discounted(line: Line, commitment: str) -> Line:
-    rate = line.price.discounts.get(commitment) if line.price else None
-    return line if rate is None else line._replace(discount=rate)
+    return tuple(retraining(Pricing(prices, region), training, usage))

@@ -37,14 +37,12 @@ class Line(NamedTuple):
         quantity: In units of the price.
         price: The list price; None where none is known. Its amounts are none then, and never zero.
         family: Which price it is or would be.
-        discount: Fraction taken off by a commitment.
     """
 
     key: str
     quantity: Amounts
     price: Price | None
     family: str
-    discount: Decimal = NOTHING
 
     @property
     def known(self) -> bool:
@@ -53,8 +51,8 @@ class Line(NamedTuple):
 
     @property
     def unit_usd(self) -> Decimal:
-        """Give US dollars of one unit, less the discount."""
-        return self.price.usd * (1 - self.discount) if self.price else NOTHING
+        """Give US dollars of one unit."""
+        return self.price.usd if self.price else NOTHING
 
     @property
     def cost(self) -> Amounts:

@@ -71,13 +71,15 @@ def _busy(
 ) -> tuple[Amounts, Amounts, Amounts]:
     """Give seconds of instances that answer, and of those that are kept and do not."""
     # With instances kept warm, what is measured has their idle seconds in it, which cost another price.
-    measured = None if instances.least or instances.windows else billed
+    kept = instances.least or instances.windows
+    measured = None if kept else billed
     busy = Amounts(
         _busy_s(rates.floor, usage.billed_s, instances, usage),
         _busy_s(rates.expected, usage.billed_s, instances, usage) if measured is None else measured,
         instances.most * MONTH_S,
     )
-    return busy, busy.each(lambda busy_s: instances.warm_s(lambda warm: max(NOTHING, warm - busy_s))), Amounts()
+    warm = busy.each(lambda busy_s: instances.warm_s(lambda s: max(NOTHING, s - busy_s))) if kept else Amounts()
+    return busy, warm, Amounts()
 
 
 def _up(rates: Amounts, billed: Decimal | None, usage: Usage, instances: Instances) -> tuple[Amounts, Amounts, Amounts]:
@@ -110,6 +112,8 @@ def _busy_s(rate: Decimal, each_s: Decimal, instances: Instances, usage: Usage) 
     Source:
         https://cloud.google.com/run/pricing: from the start of the first request to the end of the last that overlaps.
     """
+    if not rate:
+        return NOTHING
     if usage.requests_at_once:
         return min(rate * each_s / at_once_of(instances, usage), Decimal(instances.most)) * MONTH_S
     return _by_chance_s(rate, each_s, _needed(rate * usage.billed_s, instances, usage))
@@ -117,6 +121,8 @@ def _busy_s(rate: Decimal, each_s: Decimal, instances: Instances, usage: Usage) 
 
 def _up_s(rate: Decimal, usage: Usage, instances: Instances) -> Decimal:
     """Give instance seconds with a request in flight, or within the time that an instance stays up after one."""
+    if not rate:
+        return NOTHING
     return _by_chance_s(rate, usage.billed_s + TAIL_S, _needed(rate * usage.billed_s, instances, usage))
 
 
@@ -128,4 +134,4 @@ def _needed(at_once: Decimal, instances: Instances, usage: Usage) -> int:
 
 def _by_chance_s(rate: Decimal, each_s: Decimal, count: int) -> Decimal:
     """Give the busy seconds of some instances that share requests which come by chance."""
-    return count * MONTH_S * (1 - (-rate * each_s / count).exp()) if rate else NOTHING
+    return count * MONTH_S * (1 - (-rate * each_s / count).exp())

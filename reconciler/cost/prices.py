@@ -65,9 +65,9 @@ class Price:
     volatile: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prices:
-    """Every price that is known.
+    """Every price that is known. Equal to itself alone, so that what was priced can be remembered by it.
 
     Args:
         as_of: Day of the newest.
@@ -87,7 +87,7 @@ class Prices:
     gpu_regions: Mapping[str, frozenset[str]]
     refreshed: str = ""
     trouble: str = ""
-    known: dict[tuple[str, str], Price | None] = field(default_factory=dict, compare=False)
+    known: dict[tuple[str, str], Price | None] = field(default_factory=dict)
 
     def find(self, family: str, region: str) -> Price | None:
         """Give the price that holds in a region, or None where none is known: never a price of zero instead.

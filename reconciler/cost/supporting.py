@@ -32,6 +32,10 @@ _FEE = Decimal("0.15")
 Source:
     https://cloud.google.com/vertex-ai/pricing, custom-trained models.
 """
+_MONITORING = Price(
+    "vertex.monitoring.v2", "Vertex AI", "Model Monitoring v2", "run", NOTHING, "2026-10-08",
+    "https://cloud.google.com/vertex-ai/pricing: free while in Preview", "medium",
+)  # fmt: skip
 
 
 def publishing(pricing: Pricing, messages: Amounts, message_bytes: Decimal) -> list[Line]:
@@ -158,8 +162,4 @@ def around(pricing: Pricing, shape: Shape, usage: Usage, load: Load) -> Iterator
     yield pricing.line("logs", "logging.ingest", load.requests.times(usage.log_bytes / GIB))
     yield pricing.line("network", "egress.internet.default", load.predictions.times(usage.answer_bytes / GIB))
     if shape.comparisons:
-        free = Price(
-            "vertex.monitoring.v2", "Vertex AI", "Model Monitoring v2", "run", NOTHING, "2026-10-08",
-            "https://cloud.google.com/vertex-ai/pricing: free while in Preview", "medium",
-        )  # fmt: skip
-        yield Line("comparisons", Amounts.same(shape.comparisons), free, free.id)
+        yield Line("comparisons", Amounts.same(shape.comparisons), _MONITORING, _MONITORING.id)

@@ -66,10 +66,17 @@ class Usage:
     def most(self, vcpus: Decimal) -> Usage:
         """Give the use that the worst case is of: what is assumed, or more where more is declared, and never less.
 
-        Shorter requests are more: as many as fit into a second.
-
         Args:
             vcpus: Of an instance, which takes as many requests at once where nothing is declared.
+        """
+        more = self.beyond(vcpus)
+        return replace(self, **more) if more else self
+
+    def beyond(self, vcpus: Decimal) -> dict[str, Any]:
+        """Give what the worst case has otherwise, by name. Shorter requests are more: as many as fit into a second.
+
+        Args:
+            vcpus: As in `most`.
         """
         more: dict[str, Any] = {
             name: getattr(ASSUMED, name) for name in _LARGER if getattr(self, name) < getattr(ASSUMED, name)
@@ -78,7 +85,7 @@ class Usage:
             more["request_duration_ms"] = ASSUMED.request_duration_ms
         if self.requests_at_once and self.requests_at_once < max(Decimal(1), vcpus):
             more["requests_at_once"] = None
-        return replace(self, **more) if more else self
+        return more
 
     def declaring(self, told: Mapping[str, Any]) -> Usage:
         """Give it with some of it declared.

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
 
 _PAGE = 10_000
+BY_SERVICE = ("resource.labels.location", "resource.labels.service_name")
+"""Labels by which series of services stay apart."""
+Key = tuple[str, str]
+"""Region and name of a service."""
 
 
 def step(period_s: float, aligner: str, reducer: str, groups: Sequence[str]) -> dict[str, Any]:
@@ -75,6 +79,11 @@ def listed(  # noqa: PLR0917 - which series, of when, and how
     except errors.NotFoundError:
         return []
     return [each for each in found if each.points]
+
+
+def service_of(series: Any) -> Key:
+    """Give which service a series is of."""
+    return series.resource.labels["location"], series.resource.labels["service_name"]
 
 
 def bounds_of(options: Any) -> list[float]:

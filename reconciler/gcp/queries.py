@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from google.api_core import exceptions as google
+
 from reconciler.gcp.rest import polled
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 _AT_ONCE_MS = 10_000
 _MOST_BYTES = 100 * 1024**3
 """What a query may read, in bytes that are billed: 60 US cents at list price."""
-_PAGE = "10000"
+_PAGE, _MOST_PAGES = "10000", 10
 _READERS: Mapping[str, Callable[[str], Any]] = {
     "INTEGER": int,
     "INT64": int,
@@ -56,7 +58,7 @@ def ask(
         read: Makes a value of a column's type and of its text.
 
     Raises:
-        google.api_core.exceptions.GoogleAPICallError: BigQuery said no.
+        google.api_core.exceptions.GoogleAPICallError: BigQuery said no, or gives more rows than we read.
         StillGoingError: It is not over in time.
 
     Source:
@@ -83,10 +85,12 @@ def ask(
     if not answer.get("jobComplete"):
         answer = polled(look, patience_s=patience_s)
     columns = answer.get("schema", {}).get("fields", ())
-    while True:
+    for _ in range(_MOST_PAGES):
         for row in answer.get("rows", ()):
             cells = zip(columns, (cell.get("v") for cell in row["f"]), strict=True)
             yield {each["name"]: None if text is None else read(each["type"], text) for each, text in cells}
         if not answer.get("pageToken"):
             return
         answer = api.get(path, maxResults=_PAGE, pageToken=str(answer["pageToken"]), **where)
+    made: Any = google.OutOfRange
+    raise made(f"a query has more than {_MOST_PAGES} pages of rows, which is as many as are read")

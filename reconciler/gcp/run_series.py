@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cost.advice import Bucket, Spread
-from reconciler.gcp.cloud_run_series import bounds_of, listed, step
+from reconciler.gcp.cloud_run_series import BY_SERVICE, Key, bounds_of, listed, service_of, step
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -27,10 +27,7 @@ REQUESTS, STARTS = "container/max_request_concurrencies", "container/startup_lat
 DISTRIBUTIONS = (MEMORY, CPU, GPU, REQUESTS, STARTS)
 _INSTANCES, _COUNT = "container/instance_count", "request_count"
 _PERIOD_S = 60
-_LABELS = ("resource.labels.location", "resource.labels.service_name")
 _REVISION, _CLASS = "resource.labels.revision_name", "metric.labels.response_code_class"
-Key = tuple[str, str]
-"""Region and name of a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,9 @@ class Series:
         """
         found = self._list(metric, [self._whole("ALIGN_DELTA", "REDUCE_SUM", _REVISION)])
         return {
-            (*_service(each), each.resource.labels["revision_name"]): spread_of(each.points[0].value.distribution_value)
+            (*service_of(each), each.resource.labels["revision_name"]): spread_of(
+                each.points[0].value.distribution_value
+            )
             for each in found
         }
 
@@ -71,11 +70,11 @@ class Series:
         Raises:
             ApiError: It cannot be read.
         """
-        minutes = step(_PERIOD_S, "ALIGN_MAX", "REDUCE_SUM", _LABELS)
+        minutes = step(_PERIOD_S, "ALIGN_MAX", "REDUCE_SUM", BY_SERVICE)
         over = self._whole("ALIGN_MAX", "REDUCE_SUM")
         only = 'metric.labels.state = "active"' if busy else ""
         found = self._list(_INSTANCES, [minutes, over], only)
-        return {_service(each): int(_number(each.points[0].value)) for each in found}
+        return {service_of(each): int(_number(each.points[0].value)) for each in found}
 
     def requests(self) -> Mapping[Key, Mapping[str, int]]:
         """Count requests that reached a container, by class of the code, such as `5xx`.
@@ -85,13 +84,13 @@ class Series:
         """
         found: dict[Key, dict[str, int]] = {}
         for each in self._list(_COUNT, [self._whole("ALIGN_DELTA", "REDUCE_SUM", _CLASS)]):
-            found.setdefault(_service(each), {})[each.metric.labels["response_code_class"]] = int(
+            found.setdefault(service_of(each), {})[each.metric.labels["response_code_class"]] = int(
                 _number(each.points[0].value)
             )
         return found
 
     def _whole(self, aligner: str, reducer: str, *more: str) -> dict[str, Any]:
-        return step((self.until - self.since).total_seconds(), aligner, reducer, (*_LABELS, *more))
+        return step((self.until - self.since).total_seconds(), aligner, reducer, (*BY_SERVICE, *more))
 
     def _list(self, metric: str, steps: Sequence[Mapping[str, Any]], only: str = "") -> list[Any]:
         """List series with one point, over all of the time."""
@@ -110,10 +109,6 @@ def spread_of(message: Any) -> Spread:
         low = bounds[index - 1] if index else min(Decimal(0), bounds[0])
         buckets.append(Bucket(low, bounds[index] if index < len(bounds) else None, int(count)))
     return Spread.of(buckets, _decimal(message.mean))
-
-
-def _service(series: Any) -> Key:
-    return series.resource.labels["location"], series.resource.labels["service_name"]
 
 
 def _number(value: Any) -> Decimal:

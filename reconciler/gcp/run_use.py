@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reconciler.gcp.cloud_run_series import listed, step
+from reconciler.gcp.cloud_run_series import BY_SERVICE, Key, listed, service_of, step
 
 if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
@@ -28,10 +28,9 @@ LATE = timedelta(minutes=3)
 _SAMPLED_S = 60
 _BESIDE_S = {LATENCIES: Decimal("0.1"), STARTS: Decimal("10.1")}
 """What is billed of each beyond what it took, at the most: a step of the bill, and an instance's end."""
-_LABELS = ("resource.labels.location", "resource.labels.service_name")
 
 
-def totals(connection: Connection, metric: str, since: datetime, until: datetime) -> Mapping[tuple[str, str], Any]:
+def totals(connection: Connection, metric: str, since: datetime, until: datetime) -> Mapping[Key, Any]:
     """Add one metric up over a time, of the project's own services, by region and name: one list.
 
     Args:
@@ -46,12 +45,12 @@ def totals(connection: Connection, metric: str, since: datetime, until: datetime
     Raises:
         ApiError: They cannot be read.
     """
-    whole = step((until - since).total_seconds(), "ALIGN_DELTA", "REDUCE_SUM", _LABELS)
+    whole = step((until - since).total_seconds(), "ALIGN_DELTA", "REDUCE_SUM", BY_SERVICE)
     found = listed(connection, metric, since, until, [whole])
-    return {_key(each): _value(each.points[0].value) for each in found}
+    return {service_of(each): _value(each.points[0].value) for each in found}
 
 
-def counted_s(connection: Connection, since: datetime, until: datetime) -> Mapping[tuple[str, str], Decimal]:
+def counted_s(connection: Connection, since: datetime, until: datetime) -> Mapping[Key, Decimal]:
     """Give for how many seconds instances were seen, idle ones too, by region and name: a minute for each time.
 
     Of those that were there between two samples nothing is told.
@@ -64,12 +63,12 @@ def counted_s(connection: Connection, since: datetime, until: datetime) -> Mappi
     Raises:
         ApiError: They cannot be read.
     """
-    whole = step((until - since).total_seconds(), "ALIGN_SUM", "REDUCE_SUM", _LABELS)
+    whole = step((until - since).total_seconds(), "ALIGN_SUM", "REDUCE_SUM", BY_SERVICE)
     found = listed(connection, COUNTED, since, until, [whole])
-    return {_key(each): _value(each.points[0].value) * _SAMPLED_S for each in found}
+    return {service_of(each): _value(each.points[0].value) * _SAMPLED_S for each in found}
 
 
-def taken_s(connection: Connection, metric: str, since: datetime, until: datetime) -> Mapping[tuple[str, str], Decimal]:
+def taken_s(connection: Connection, metric: str, since: datetime, until: datetime) -> Mapping[Key, Decimal]:
     """Give how long each of some things took, added up in seconds, as they are billed at the most, by region and name.
 
     No instance was busy for longer than all of them.
@@ -83,14 +82,10 @@ def taken_s(connection: Connection, metric: str, since: datetime, until: datetim
     Raises:
         ApiError: They cannot be read.
     """
-    whole = step((until - since).total_seconds(), "ALIGN_DELTA", "REDUCE_SUM", _LABELS)
+    whole = step((until - since).total_seconds(), "ALIGN_DELTA", "REDUCE_SUM", BY_SERVICE)
     found = listed(connection, metric, since, until, [whole])
-    spreads = {_key(each): each.points[0].value.distribution_value for each in found}
+    spreads = {service_of(each): each.points[0].value.distribution_value for each in found}
     return {key: each.count * (Decimal(repr(each.mean)) / 1000 + _BESIDE_S[metric]) for key, each in spreads.items()}
-
-
-def _key(series: Any) -> tuple[str, str]:
-    return series.resource.labels["location"], series.resource.labels["service_name"]
 
 
 def _value(value: Any) -> Decimal:

@@ -10,19 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors, paid
+from reconciler.core import paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.bigquery import HOST, VERSION
+from reconciler.gcp.bigquery_tables import Tables
 from reconciler.gcp.calls import calling
 from reconciler.gcp.load_job import load
 from reconciler.kinds import bigquery_dataset
 from reconciler.kinds.bigquery_table import one_table
 from reconciler.lookups.baseline import BASELINE_FILE
-from schemas.tables import split_table
 from schemas.training_data import PARQUET, loaded_table
 
 if TYPE_CHECKING:
@@ -77,29 +77,21 @@ def from_api(live: Mapping[str, Any]) -> BigqueryBaseline:
 
 
 class BigqueryBaselineClient:
-    """Thin and idempotent over BigQuery's REST API."""
+    """Thin and idempotent."""
 
     def __init__(self, connection: Connection) -> None:
         self._project = connection.project
         self._patience_s = connection.patience_s
         self._api = connection.rest(HOST, VERSION)
+        self._tables = Tables(connection)
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[BigqueryBaseline]]:
         """Read each: a list tells no descriptions."""
-        for address in addresses:
-            try:
-                with calling("read", address):
-                    live = self._api.get(self._path(address))
-            except errors.NotFoundError:
-                continue
-            yield _observed(address, live)
+        return (_observed(address, live) for address, live in self._tables.observe(addresses))
 
     def create(self, want: Desired[BigqueryBaseline]) -> None:
         """Create it empty with our mark, load the files, then write down which: a run may die between any of these."""
-        dataset, table = self._names(want.address)
-        body = {"tableReference": {"tableId": table}, "labels": dict(want.fields.labels)}
-        with calling("create", want.address):
-            live = self._api.post(f"projects/{self._project}/datasets/{dataset}/tables", body)
+        live = self._tables.create(want.address, {"labels": dict(want.fields.labels)})
         self._load(want, live)
         self._write(want, {})
 
@@ -113,11 +105,7 @@ class BigqueryBaselineClient:
 
     def delete(self, seen: Observed[BigqueryBaseline]) -> None:
         """Delete it. The files stay."""
-        try:
-            with calling("delete", seen.address):
-                self._api.delete(self._path(seen.address))
-        except errors.NotFoundError:
-            return
+        self._tables.delete(seen.address)
 
     def _load(self, want: Desired[BigqueryBaseline], live: Mapping[str, Any]) -> None:
         """Put the files in the place of all its rows and columns; readers see the old ones until it is done.
@@ -126,7 +114,7 @@ class BigqueryBaselineClient:
             https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet: columns and types are those of
             the files, whose bucket has to be where the dataset is.
         """
-        dataset, table = self._names(want.address)
+        dataset, _, table = want.address.name.partition(".")
         configuration = {
             "sourceUris": [want.fields.source],
             "sourceFormat": PARQUET,
@@ -141,16 +129,7 @@ class BigqueryBaselineClient:
     def _write(self, want: Desired[BigqueryBaseline], gone: Mapping[str, None]) -> None:
         fields = want.fields
         labels = {**gone, **fields.labels, _GENERATION: fields.generation}
-        with calling("update", want.address):
-            self._api.patch(self._path(want.address), {"labels": labels, "description": f"{_FROM}{fields.source}"})
-
-    def _names(self, address: Address) -> tuple[str, str]:
-        _, dataset, table = split_table(address.name, self._project)
-        return dataset, table
-
-    def _path(self, address: Address) -> str:
-        dataset, table = self._names(address)
-        return f"projects/{self._project}/datasets/{dataset}/tables/{table}"
+        self._tables.update(want.address, {"labels": labels, "description": f"{_FROM}{fields.source}"})
 
 
 def _observed(address: Address, live: Mapping[str, Any]) -> Observed[BigqueryBaseline]:

@@ -1,7 +1,7 @@
 """The view over Cloud Billing's export: what each service of the project was billed, month by month.
 
 One for a project, whichever services want it. It is made once the export is there and may be read; until then, and
-where that ends, nothing is changed (docs/decisions/087-the-bill-is-read-through-a-view.md).
+where that ends, nothing is changed (docs/decisions/091-the-bill-is-read-through-a-view.md).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from reconciler.core.diff import gone_keys
 from reconciler.core.kind import Kind, Ownership, Permissions, Roles, always
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
 from reconciler.core.objects import Desired, Observed, Wanted
-from reconciler.gcp.bigquery import HOST, VERSION
-from reconciler.gcp.calls import calling
+from reconciler.gcp.bigquery import HOST
+from reconciler.gcp.bigquery_tables import Tables
 from reconciler.kinds import bigquery_dataset
 from reconciler.kinds.bigquery_table import one_table
 from reconciler.lookups import billing_export
@@ -95,28 +95,18 @@ def from_api(live: Mapping[str, Any]) -> BigqueryView:
 
 
 class BigqueryViewClient:
-    """Thin and idempotent over BigQuery's REST API."""
+    """Thin and idempotent."""
 
     def __init__(self, connection: Connection) -> None:
-        self._api = connection.rest(HOST, VERSION)
-        self._parent = f"projects/{connection.project}/datasets"
+        self._tables = Tables(connection)
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[BigqueryView]]:
         """Read each: a list tells no queries."""
-        for address in addresses:
-            try:
-                with calling("read", address):
-                    live = self._api.get(self._path(address))
-            except errors.NotFoundError:
-                continue
-            yield _observed(address, live)
+        return (_observed(address, live) for address, live in self._tables.observe(addresses))
 
     def create(self, want: Desired[BigqueryView]) -> None:
         """Create it; synchronous. Whoever does must be able to read the export."""
-        _, _, name = want.address.name.partition(".")
-        body = {"tableReference": {"tableId": name}, **_body(want.fields)}
-        with calling("create", want.address):
-            self._api.post(self._path(want.address).rpartition("/")[0], body)
+        self._tables.create(want.address, _body(want.fields))
 
     def update(
         self, want: Desired[BigqueryView], seen: Observed[BigqueryView], changes: tuple[FieldChange, ...]
@@ -126,20 +116,11 @@ class BigqueryViewClient:
         body = _body(want.fields)
         body["labels"] = {**dict.fromkeys(gone_keys(changes, "labels")), **want.fields.labels}
         parts = {{"query": "view", "labels": "labels"}[change.field] for change in changes}
-        with calling("update", want.address):
-            self._api.patch(self._path(want.address), {part: body[part] for part in parts})
+        self._tables.update(want.address, {part: body[part] for part in parts})
 
     def delete(self, seen: Observed[BigqueryView]) -> None:
         """Delete it. The export stays."""
-        try:
-            with calling("delete", seen.address):
-                self._api.delete(self._path(seen.address))
-        except errors.NotFoundError:
-            return
-
-    def _path(self, address: Address) -> str:
-        dataset, _, view = address.name.partition(".")
-        return f"{self._parent}/{dataset}/tables/{view}"
+        self._tables.delete(seen.address)
 
 
 def _body(fields: BigqueryView) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Lane:
         self._given: Any = None
         self._recorded: dict[int, Callable[[], Tensors]] = {}
         self._slots: SimpleQueue[_Slot] = SimpleQueue()
+        self._unrecorded = ""
         self.sizes: tuple[int, ...] = ()
         """Rows that calls are filled up to."""
 
@@ -89,7 +90,8 @@ class Lane:
             rows = np.concatenate([rows, np.repeat(rows[-1:], size - count, axis=0)])
         with torch.inference_mode():
             found = self._forward(self._device.given(torch.from_numpy(rows)))
-            return [tensor[:count].cpu().numpy() for tensor in found]
+            # What has other rows than it was given is left whole, so that it is not taken for the answer to ours.
+            return [(tensor[:count] if _has(tensor, len(rows)) else tensor).cpu().numpy() for tensor in found]
 
     def _replayed(self, rows: Array, size: int) -> list[Array]:
         count = len(rows)
@@ -138,8 +140,10 @@ class Lane:
         try:
             self._record_all(rows)
         except Exception as error:  # noqa: BLE001 - torch, CUDA and the module itself raise what they like
-            log.info("calls are not recorded: %s", str(error).partition("\n")[0])
-            self._recorded = {}
+            why = str(error).partition("\n")[0]
+            if why != self._unrecorded:
+                log.info("calls are not recorded: %s", why)
+            self._recorded, self._unrecorded = {}, why
         self._device.release()
 
     def _record_all(self, rows: Array) -> None:
@@ -156,6 +160,8 @@ class Lane:
     def _record(self, given: Any) -> Callable[[], Tensors]:
         for _ in range(WARM_UP_CALLS):
             expected = self._forward(given)
+        if not all(_has(tensor, len(given)) for tensor in expected):
+            raise RuntimeError("a call gives other rows than it is given")
         recorded = self._device.recorded(self._forward, given)
         if not all(_alike(*pair) for pair in zip(recorded(), expected, strict=True)):
             raise RuntimeError("two calls with the same rows differ")
@@ -173,6 +179,11 @@ def filled_up(rows: int, sizes: Sequence[int]) -> int | None:
     """Give the next size; None when there is none so large."""
     place = bisect_left(sizes, rows)
     return sizes[place] if place < len(sizes) else None
+
+
+def _has(tensor: Any, rows: int) -> bool:
+    """Whether a tensor has so many rows."""
+    return tuple(tensor.shape[:1]) == (rows,)
 
 
 def _no_memory(error: RuntimeError) -> bool:

@@ -74,12 +74,13 @@ class OnnxModel:
         # on with the CPU unasked; here a failed call is an error.
         self._run = getattr(session, "_sess", session).run
         self.inputs = tuple(_spec(arg) for arg in session.get_inputs())
+        _check_rows(self.inputs)
         rows = {spec.name: (features or {}).get(spec.name) for spec in self.inputs}
         tried = _tried(self._run, self.inputs, [arg.name for arg in session.get_outputs()], rows)
         self._zipped = {arg.name for arg in session.get_outputs() if _ZIPPED.fullmatch(arg.type)}
         outputs = [self._described(arg, tried) for arg in session.get_outputs()]
-        self.outputs = _of_rows(tuple(outputs), tried)
-        self._one_by_one = _takes_one(self.inputs, self.outputs)
+        self.outputs = _of_rows(tuple(outputs), tried, _fixed(self.inputs))
+        self._one_by_one = _takes_one(self.inputs)
         if self._one_by_one:
             self.inputs = tuple(map(_freed, self.inputs))
             self.outputs = tuple(map(_freed, self.outputs))
@@ -145,14 +146,11 @@ class OnnxModel:
 
 @dataclass(frozen=True)
 class _Tried:
-    """What a graph gave for two rows, and for each of them alone; for the only row that it takes, the same twice."""
+    """What a graph gave for some rows, and for each of them alone, unless it takes so many and no less."""
 
+    rows: int
     together: Mapping[str, Any]
     alone: tuple[Mapping[str, Any], ...]
-
-    @property
-    def rows(self) -> int:
-        return len(self.alone)
 
 
 def _tried(
@@ -167,8 +165,8 @@ def _tried(
 
     With `wide` they have numbers of many sizes and both signs.
     """
-    fixed = any(spec.shape[:1] != (-1,) for spec in inputs)
-    count = 1 if fixed else 2 * len(_SIZES) if wide else 2
+    fixed = _fixed(inputs)
+    count = fixed or (2 * len(_SIZES) if wide else 2)
     rows = {spec.name: _rows(spec, count, features[spec.name]) for spec in inputs}
     rows = {name: _widened(array) if wide else array for name, array in rows.items()}
     quiet = ort.RunOptions()
@@ -176,9 +174,9 @@ def _tried(
     try:
         together = dict(zip(outputs, run(outputs, rows, quiet), strict=True))
         if fixed:
-            return _Tried(together, (together,))
+            return _Tried(count, together, ())
         each = [{name: array[row : row + 1] for name, array in rows.items()} for row in range(count)]
-        return _Tried(together, tuple(dict(zip(outputs, run(outputs, one, quiet), strict=True)) for one in each))
+        return _Tried(count, together, tuple(dict(zip(outputs, run(outputs, one, quiet), strict=True)) for one in each))
     except Exception:  # onnxruntime has no common base class for its refusals
         log.info("the graph has no answer to the rows that it was tried with", exc_info=True)
         return None
@@ -187,7 +185,7 @@ def _tried(
 def _rows(spec: TensorSpec, count: int, feature: Feature | None) -> Array:
     """Make rows that differ, of values that the spec names, where it does."""
     shape = (count, *(size if size > 0 else _SOME for size in spec.shape[1:]))
-    shape = shape if spec.shape[:1] in {(-1,), (1,), ()} else (spec.shape[0], *shape[1:])
+    shape = (spec.shape[0], *shape[1:]) if spec.shape[:1] > (0,) else shape
     if spec.dtype.kind == "O":
         first, *more = feature.values if feature is not None and feature.values else ("a", "b")
         return np.where(np.indices(shape).sum(axis=0) % 2, [*more, first][0], first).astype(object)
@@ -255,11 +253,16 @@ def _providers() -> list[str]:
     return [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in ort.get_available_providers()]
 
 
-def _takes_one(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> bool:
-    """Whether a graph was exported for a single row.
+def _fixed(inputs: tuple[TensorSpec, ...]) -> int:
+    """Count the rows that a graph takes, no more and no less; 0 where it takes any number."""
+    return max((size for spec in inputs for size in spec.shape[:1] or (1,) if size > 0), default=0)
+
+
+def _check_rows(inputs: tuple[TensorSpec, ...]) -> None:
+    """Check that a graph takes as many rows as callers have, or the one tensor that they send.
 
     Raises:
-        LoadError: It was for some other number of them, or does not answer each with a row.
+        LoadError: It takes some other number of them, or a different one of each input.
     """
     for spec in inputs:
         if len(spec.shape) <= MATRIX and spec.shape[:1] > (1,):  # of more dimensions, callers send the whole tensor
@@ -267,31 +270,46 @@ def _takes_one(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) 
                 f"input {spec.name!r} takes {spec.shape[0]} rows, no more and no less; export the graph with a free "
                 "first dimension, or one of 1"
             )
-    if not inputs or any(spec.shape[:1] != (1,) for spec in inputs):
-        return False
-    other = next((spec for spec in outputs if spec.shape[0] not in {1, -1}), None)
-    if other is not None:
-        raise LoadError(
-            f"output {other.name!r} has {other.shape[0]} rows for one; its first dimension must be the rows"
-        )
-    return True
+    if len({size for spec in inputs for size in spec.shape[:1] if size > 0}) > 1:
+        names = ", ".join(repr(spec.name) for spec in inputs)
+        raise LoadError(f"inputs {names} take different numbers of rows; their first dimension must be the rows")
 
 
-def _of_rows(outputs: tuple[TensorSpec, ...], tried: _Tried | None) -> tuple[TensorSpec, ...]:
-    """Leave out what is one value for all rows, such as a loss or a mean: no row has it.
+def _takes_one(inputs: tuple[TensorSpec, ...]) -> bool:
+    """Whether a graph was exported for a single row."""
+    return bool(inputs) and all(spec.shape[:1] == (1,) for spec in inputs)
+
+
+def _of_rows(outputs: tuple[TensorSpec, ...], tried: _Tried | None, fixed: int) -> tuple[TensorSpec, ...]:
+    """Leave out what is no row's, such as a loss, a mean, or as many boxes as there are things in an image.
+
+    Args:
+        outputs: All that there are.
+        tried: What they were.
+        fixed: Rows that the graph takes; 0 where it takes any number.
 
     Raises:
         LoadError: That is all there is.
     """
-    found = tuple(spec for spec in outputs if spec.shape and (tried is None or _has_rows(spec, tried)))
+    left = {spec.name: _lacking(spec, tried, fixed) for spec in outputs}
+    told = "; ".join(f"output {name!r} {why}" for name, why in left.items() if why)
+    found = tuple(spec for spec in outputs if not left[spec.name])
     if not found:
-        names = ", ".join(repr(spec.name) for spec in outputs)
-        raise LoadError(f"output {names} is one value for all rows; its first dimension must be the rows")
+        raise LoadError(f"{told}; its first dimension must be the rows")
+    if told:
+        log.warning("%s: left out", told)
     return found
 
 
-def _has_rows(spec: TensorSpec, tried: _Tried) -> bool:
-    return tried.rows == 1 or len(tried.together[spec.name]) == tried.rows
+def _lacking(spec: TensorSpec, tried: _Tried | None, fixed: int) -> str:
+    """Say why an output has no value for each row; empty where it has."""
+    shape = spec.shape if tried is None else np.shape(tried.together[spec.name])
+    rows = fixed if tried is None else tried.rows
+    if shape[:1] == (rows,) or (tried is None and shape and (not fixed or shape[0] < 0)):
+        return ""
+    if shape[:1] in {(), (1,)}:
+        return "is one value for all rows"
+    return f"has {shape[0]} rows for {'one' if rows == 1 else rows}"
 
 
 def _freed(spec: TensorSpec) -> TensorSpec:

@@ -25,7 +25,9 @@ _OVER_ROWS = frozenset(
 _DEFAULT_AXES = {
     **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean"), 0),
     **dict.fromkeys(("ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "ArgMax", "ArgMin", "CumSum"), 0),
+    "MeanVarianceNormalization": 0,
     **dict.fromkeys(("Hardmax", "LogSoftmax", "LpNormalization", "Softmax", "TopK"), -1),
+    **dict.fromkeys(("LayerNormalization", "RMSNormalization"), -1),
 }
 # These have their axes as an input, where they are not written at the operator.
 _AXES_GIVEN = frozenset(name for name in _DEFAULT_AXES if name.startswith("Reduce") or name == "CumSum")
@@ -34,6 +36,7 @@ _MOST_AXES = 16
 _INT32, _INT64 = 6, 7  # of TensorProto's data types
 _SIZES = {1: 8, 5: 4}  # bytes of the wire's fixed numbers
 _VARINT, _TEXT = 0, 2
+_NOTHING = memoryview(b"")
 
 
 @dataclass
@@ -49,7 +52,8 @@ class _Node:
 def joining(file: Path, outputs: Collection[str]) -> str:
     """Name an operator of a graph that may join rows of a batch; empty where none is known to.
 
-    An axis that is counted from the end is taken for none of rows only where it is the last.
+    An axis that is counted from the end is known where the file has the shape of the tensor, which not all writers put
+    there; else it is taken for none of rows only where it is the last.
 
     Args:
         file: A model of ONNX that onnxruntime has opened.
@@ -70,6 +74,7 @@ def _joining(graph: memoryview | int, outputs: Collection[str]) -> str:
     constants = dict(_tensor(value) for number, value in fields if number == 5)  # noqa: PLR2004 - `initializer`
     still = set(constants)  # what does not depend on values of rows, such as a shape
     nodes = [_node(value) for number, value in fields if number == 1]
+    ranks = dict(_rank(value) for number, value in fields if number in {11, 12, 13})  # inputs, outputs, values between
     wanted = set(outputs)
     for node in reversed(nodes):  # each stands behind those that it needs
         wanted.update(node.inputs if wanted.intersection(node.outputs) else ())
@@ -79,12 +84,12 @@ def _joining(graph: memoryview | int, outputs: Collection[str]) -> str:
         if node.op in {"Shape", "Size", "Constant"} or all(name in still for name in node.inputs if name):
             still.update(node.outputs)
             constants.update(dict.fromkeys(node.outputs, node.value))
-        elif node.domain not in _KNOWN_DOMAINS or node.op in _OVER_ROWS or _takes_rows(node, constants):
+        elif node.domain not in _KNOWN_DOMAINS or node.op in _OVER_ROWS or _takes_rows(node, constants, ranks):
             return node.op
     return ""
 
 
-def _takes_rows(node: _Node, constants: dict[str, list[int] | None]) -> bool:
+def _takes_rows(node: _Node, constants: dict[str, list[int] | None], ranks: dict[str, int | None]) -> bool:
     """Whether an operator with axes has that of the rows among them, or nobody can say."""
     if node.op not in _DEFAULT_AXES:
         return False
@@ -94,6 +99,9 @@ def _takes_rows(node: _Node, constants: dict[str, list[int] | None]) -> bool:
         if axes is None:
             return True
     axes = [_DEFAULT_AXES[node.op]] if axes is None else axes
+    rank = ranks.get(node.inputs[0]) if node.inputs else None
+    if rank is not None:
+        axes = [axis + rank if axis < 0 else axis for axis in axes]
     return not axes or any(axis < -1 or axis == 0 for axis in axes)
 
 
@@ -116,7 +124,7 @@ def _node(content: memoryview | int) -> _Node:
 
 def _read_attribute(node: _Node, fields: dict[int, memoryview | int], content: memoryview | int) -> None:
     """Read an AttributeProto: axes, or the value of a constant."""
-    name = _text(fields.get(1, memoryview(b"")))
+    name = _text(fields.get(1, _NOTHING))
     if name == "axis":
         node.axes = [_signed(fields.get(3, 0))]
     elif name == "axes":
@@ -127,9 +135,19 @@ def _read_attribute(node: _Node, fields: dict[int, memoryview | int], content: m
         node.value = [one for number, value in _fields(content) if number in {3, 8} for one in _numbers(value)]
 
 
+def _rank(content: memoryview | int) -> tuple[str, int | None]:
+    """Read the name of a ValueInfoProto, and how many dimensions its tensor has; None where it does not say."""
+    value = dict(_fields(content))
+    kind = dict(_fields(value.get(2, _NOTHING)))  # `type`
+    tensor = dict(_fields(kind.get(1, _NOTHING)))  # `tensor_type`
+    shape = tensor.get(2)
+    dimensions = None if shape is None else len([*_fields(shape)])  # a field, `dim`, for each
+    return _text(value.get(1, _NOTHING)), dimensions
+
+
 def _tensor(content: memoryview | int) -> tuple[str, list[int] | None]:
     """Read the name of a TensorProto, and its numbers where they are whole and few."""
-    name, kind, numbers, raw = "", 0, list[int](), memoryview(b"")
+    name, kind, numbers, raw = "", 0, list[int](), _NOTHING
     for number, value in _fields(content):
         if number == 8:  # noqa: PLR2004 - `name`
             name = _text(value)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.frameworks.sklearn_trees import Impossible, parts_of
+from runtime.frameworks.skops_nodes import SPARSE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,7 +35,7 @@ _NOT = frozenset(
     {"KernelCenterer", "MultiLabelBinarizer", "RandomTreesEmbedding", "SplineTransformer", "TargetEncoder"}
 )
 _OPENS = frozenset({"file", "filename"})
-_METRICS = frozenset({"chebyshev", "cityblock", "euclidean", "l1", "l2", "manhattan", "minkowski"})
+_METRICS = frozenset({"chebyshev", "cityblock", "cosine", "euclidean", "l1", "l2", "manhattan", "minkowski"})
 _KERNELS = frozenset({"linear", "poly", "rbf", "sigmoid"})
 # Parameters that are attributes of the class as well.
 _PARAMETERS = frozenset({"positive"})
@@ -192,19 +193,23 @@ def _check_near(part: Any, own: Any) -> None:
     if "_fit_X" not in own:
         return
     rows, labels, classes = own["_fit_X"], own["_y"], own.get("classes_")
-    _check_that(type(rows) is np.ndarray and rows.ndim == 2 and rows.dtype.kind == "f", "neighbours that are no rows")  # noqa: PLR2004 - rows and columns
+    # Places of a sparse matrix were looked at before it was made.
+    sparse = f"{type(rows).__module__}.{type(rows).__qualname__}" in SPARSE
+    _check_that((sparse or type(rows) is np.ndarray) and rows.dtype.kind in "biuf", "neighbours that are no rows")
     _check_that(rows.shape == (own["n_samples_fit_"], own["n_features_in_"]), "neighbours of other columns")
     _check_that(own["effective_metric_"] in _METRICS and own["metric"] in _METRICS, "another distance")
     told = own["effective_metric_params_"] or {}
-    _check_that(set(told) <= {"p"} and not own["metric_params"], "a distance with words of its own")
+    plain = set(told) <= {"p", "w"} and told.get("w") is None and not own["metric_params"]
+    _check_that(plain, "a distance with words of its own")
     tree, method = own["_tree"], own["_fit_method"]
     brute = method == "brute" and tree is None
     _check_that(brute or (method in {"kd_tree", "ball_tree"} and tree is not None), "neighbours in no tree")
     _check_that(brute or tree.__getstate__()[0].shape == rows.shape, "a tree of other rows")
-    _check_that(0 < own["n_neighbors"] <= len(rows), "more neighbours than rows")
-    _check_that(type(labels) is np.ndarray and len(labels) == len(rows), "labels of other rows")
+    count = rows.shape[0]
+    _check_that(0 < own["n_neighbors"] <= count, "more neighbours than rows")
+    _check_that(type(labels) is np.ndarray and len(labels) == count, "labels of other rows")
     if classes is not None:
-        columns = labels.reshape(len(rows), -1)
+        columns = labels.reshape(count, -1)
         each = classes if isinstance(classes, list) else [classes]
         _check_that(labels.dtype.kind in "iu" and columns.shape[1] == len(each), "labels of other classes")
         inside = all(

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-# Python's json module writes these unasked, and it is where most of them come from.
 # Windows' editors and some of Microsoft's libraries begin text so; a reader of JSON may ignore it (RFC 8259, 8.1).
 MARK = b"\xef\xbb\xbf"
+# Python's json module writes these unasked, and it is where most of them come from.
 _NOT_JSON = re.compile(rb"[\s,:\[-](NaN|Infinity)\s*[,\]}]")
 
 

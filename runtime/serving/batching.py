@@ -6,8 +6,9 @@ that health checks go on). Only when callers were seen coming back together is a
 longer than half of what the batch before took.
 
 A device works while we do something else, so a model on one (`calls_at_once`) gets a full batch while it still has
-another, and large requests in pieces of a batch, by turns with what else waits. See
-docs/decisions/036-two-calls-on-a-gpu.md.
+another, and large requests in pieces of a batch, by turns with what else waits. Callers who all fit into one batch are
+shared out between two calls, so that the one is answered while the device works on the other, where halves are large
+enough for a device to be nearly as fast with them. See docs/decisions/036-two-calls-on-a-gpu.md.
 """
 
 from __future__ import annotations
@@ -38,19 +39,27 @@ log = logging.getLogger("runtime")
 
 # Dearer than this and the model leaves the loop: other connections would notice.
 INLINE_S = 0.002
+# So it does on a device before that: while the loop waits for one, nobody is answered.
+INLINE_ON_DEVICE_S = 0.001
 # Cheaper than this, and a turn of the loop is worth saving.
 QUICK_S = 0.0002
 SWEEP_S = 0.05
+# A crowd is forgotten by this part of those that were not seen, call by call.
+LEAVE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is taken on: rows per call, requests waiting, seconds a request may take, seconds to wait for more."""
+    """How much is taken on: rows per call, requests waiting, seconds a request may take, seconds to wait for more.
+
+    On a device, fewer than `max_rows` are called beside another call where there are `beside_rows` at least.
+    """
 
     max_rows: int = 32
     max_waiting: int = 512
     timeout_s: float = 300.0
     max_delay_s: float = 0.002
+    beside_rows: int = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,7 @@ class Running:
     """A call in a worker thread."""
 
     batch: list[Work]
+    rows: int
     began: float
     worker: Worker
 
@@ -122,6 +132,14 @@ class Batcher:
         at_once = model.calls_at_once if model.batchable else cpus()
         self._calls_at_once = at_once
         self._on_device = model.batchable and at_once > 1
+        self._inline_s = INLINE_ON_DEVICE_S if self._on_device else INLINE_S
+        # What is called on the loop is over before anything else can be.
+        beside = self._on_device and cost.of(limits.beside_rows) > self._inline_s
+        self._beside_rows = limits.beside_rows if beside else limits.max_rows
+        # Rows of callers who seem to take part: those that wait, that are in calls, and that were answered last and are
+        # on their way back.
+        self._crowd = 0
+        self._away = 0
         self._hold: asyncio.TimerHandle | None = None
         self._hold_for = 0
         self._lone = LoneCaller(loop, clock) if cost.of(1) <= QUICK_S else None
@@ -145,9 +163,10 @@ class Batcher:
         else:
             waiting.append(work)
             self._waiting_rows += work.rows
+        self._away = max(self._away - work.rows, 0)
         if self._scheduled or (self._running and not self._takes_another()):
             return
-        if self._hold is not None and len(waiting) < self._hold_for and not self._is_full():
+        if self._hold is not None and len(waiting) < self._hold_for and not self._is_enough():
             return
         if len(waiting) == 1 and self._joins_nobody(work):
             self._tick()
@@ -159,9 +178,13 @@ class Batcher:
         return work.rows >= self._limits.max_rows or (self._lone is not None and self._lone.is_likely)
 
     def _takes_another(self) -> bool:
-        """Whether the model takes a call while it has one: a full one, if it batches at all."""
+        """Whether the model takes a call while it has one: any if it does not batch, else a full one or a half."""
         free = len(self._running) < self._calls_at_once
-        return free and (not self._model.batchable or self._is_full())
+        return free and (not self._model.batchable or self._is_enough())
+
+    def _is_enough(self) -> bool:
+        """Whether the next call is worth making now, also beside another: a full batch, or half of the crowd."""
+        return self._is_full() or self._waiting_rows >= self._share()
 
     def _is_full(self) -> bool:
         """Whether waiting any longer makes the next batch no larger."""
@@ -187,11 +210,12 @@ class Batcher:
             batch = self._take()
             if not batch:
                 continue
-            if self._cost.of(sum([work.rows for work in batch])) <= INLINE_S:
+            rows = sum([work.rows for work in batch])
+            if self._cost.of(rows) <= self._inline_s:
                 began = self.clock()
                 self._deliver(batch, self._call(batch), began, self.clock())
             else:
-                self._start(batch)
+                self._start(batch, rows)
 
     def _take(self) -> list[Work]:
         """Take the longest prefix of the queue that fits one call. A request larger than a batch goes alone."""
@@ -201,13 +225,19 @@ class Batcher:
         self._turn_of_large = True
         batch: list[Work] = []
         rows = 0
-        while waiting and (not batch or self._fits(batch[0], waiting[0], rows)):
+        most = self._share()
+        while waiting and (not batch or self._fits(batch[0], waiting[0], rows, most)):
             work = waiting.popleft()
             self._waiting_rows -= work.rows
             if not work.abandoned:
                 batch.append(work)
                 rows += work.rows
         return batch
+
+    def _share(self) -> int:
+        """Give the rows of a call that is worth making: a full batch, or half of the crowd where that is enough."""
+        half = -(-self._crowd // 2)
+        return half if self._beside_rows <= half < self._limits.max_rows else self._limits.max_rows
 
     def _take_piece(self) -> list[Work]:
         """Take some rows of a large request; the next call is for those who ask for less, if there are any."""
@@ -218,14 +248,16 @@ class Batcher:
             self._large.append(cut)
         return batch
 
-    def _fits(self, first: Work, work: Work, rows: int) -> bool:
-        if not self._model.batchable or rows + work.rows > self._limits.max_rows:
+    def _fits(self, first: Work, work: Work, rows: int, most: int) -> bool:
+        if not self._model.batchable or rows + work.rows > most:
             return False
         return _alike(first, work) and (not self._takes_parameters or first.parameters == work.parameters)
 
-    def _start(self, batch: list[Work]) -> None:
-        running = Running(batch, self.clock(), self._idle.pop() if self._idle else self._worker("predict"))
+    def _start(self, batch: list[Work], rows: int) -> None:
+        running = Running(batch, rows, self.clock(), self._idle.pop() if self._idle else self._worker("predict"))
         self._running.append(running)
+        seen = self._waiting_rows + sum([one.rows for one in self._running]) + self._away
+        self._crowd = max(seen, self._crowd - -(-(self._crowd - seen) // LEAVE))
         running.worker.run(lambda: self._in_thread(running))
         if self._sweep is None:
             self._sweep = self._loop.call_later(SWEEP_S, self._expire)
@@ -237,9 +269,10 @@ class Batcher:
     def _finish(self, running: Running, outcome: Outputs | Exception, ended: float) -> None:
         self._running.remove(running)
         self._idle.append(running.worker)
+        self._away = running.rows
         if self._on_device:
             outcome = self._blamed(running, outcome)
-            if self._is_full():
+            if self._is_enough():
                 self._tick()  # the device goes on while we write answers
         self._deliver(running.batch, outcome, running.began, ended)
         if self._running:

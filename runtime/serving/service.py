@@ -206,6 +206,7 @@ class Service:
             self.options.max_waiting,
             timeout_s=self.timeout_s,
             max_delay_s=seconds(batching.max_delay),
+            beside_rows=warm.beside_rows or warm.max_rows,
         )
         batcher = Batcher(
             warm.loaded.model,

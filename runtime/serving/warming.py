@@ -14,7 +14,7 @@ from runtime.serving.batching import INLINE_S, Cost
 from runtime.serving.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from runtime.data.models import Loaded
 
@@ -35,17 +35,20 @@ BATCH_S = 0.001
 # On a device rows are computed side by side: as few as give this share of the most rows in a second, as the next call
 # waits for a full batch, and it is there sooner; and no call that others would wait for longer than this.
 ENOUGH = 0.9
+# The device is worth calling beside another call with as few rows as give this share: it is not idle while we answer.
+ENOUGH_BESIDE = 0.6
 FEWEST_ON_DEVICE = 8
 DEVICE_BATCH_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """A loaded model, what a call of it costs, the rows that a batch may have, and the threads that know it."""
+    """A loaded model, what a call costs, the rows that a batch may have, and of one beside another, and threads."""
 
     loaded: Loaded
     cost: Cost
     max_rows: int
+    beside_rows: int | None = None
     workers: tuple[Worker, ...] = ()
 
 
@@ -80,7 +83,7 @@ def measure(loaded: Loaded, max_rows: int | None, clock: Clock = perf_counter) -
     """
     if loaded.layout is None:  # nothing known about its tensors: never on the event loop
         return Warm(loaded, Cost(call_s=1.0, row_s=0.0), max_rows or FEW_ROWS)
-    _check_rows(loaded, several=loaded.model.batchable and max_rows != 1)
+    _check_rows(loaded, max_rows)
     one = _seconds(loaded, 1, clock)
     rows, full = _full(loaded, max_rows, clock) if loaded.model.batchable and max_rows != 1 else (1, one)
     cost = _cost(one, full, rows)
@@ -103,33 +106,37 @@ def measure_on_device(
     """
     model: Any = loaded.model
     few = min(max_rows or FEW_ROWS, FEW_ROWS)
-    _check_rows(loaded)
+    _check_rows(loaded, max_rows)
     _seconds(loaded, few, clock)
     room = model.room(_example(loaded, few))
     if max_rows is not None and max_rows > room:
         log.warning("the device has no memory for batches of %d rows: they have %d", max_rows, room)
-    rows = min(max_rows, room) if max_rows is not None else _enough(loaded, room, clock)
+    rates = _rates(loaded, min(room, max_rows or MOST_ROWS), clock)
+    rows = min(max_rows, room) if max_rows is not None else _enough(rates, ENOUGH)
     sizes = model.prepare(_example(loaded, rows))
     cost = _cost(_seconds(loaded, 1, clock), _seconds(loaded, rows, clock), rows)
     how = "recorded" if model.is_recorded else "not recorded"
     log.info("batches on the device have %d rows at most; memory for %d; %s", rows, room, how)
-    return Warm(loaded, cost if model.is_recorded else _away(cost), rows), sizes
+    return Warm(loaded, cost if model.is_recorded else _away(cost), rows, _enough(rates, ENOUGH_BESIDE)), sizes
 
 
-def _enough(loaded: Loaded, room: int, clock: Clock) -> int:
+def _enough(rates: Mapping[int, float], share: float) -> int:
     """Give the smallest batch that has nearly the most rows in a second."""
+    return min(rows for rows, rate in rates.items() if rate >= share * max(rates.values()))
+
+
+def _rates(loaded: Loaded, most: int, clock: Clock) -> dict[int, float]:
+    """Measure rows in a second by rows of a batch, up to those that others would wait for too long."""
     model: Any = loaded.model
-    rows = min(FEWEST_ON_DEVICE, room)
+    rows = min(FEWEST_ON_DEVICE, most)
     rates: dict[int, float] = {}
     while True:
         model.prepare(_example(loaded, rows), (rows,))
         took = _seconds(loaded, rows, clock)
         rates[rows] = rows / max(took, 1e-9)
-        if 2 * rows > min(room, MOST_ROWS) or 2 * took > DEVICE_BATCH_S:
-            break
+        if 2 * rows > most or 2 * took > DEVICE_BATCH_S:
+            return rates
         rows *= 2
-    least = ENOUGH * max(rates.values())
-    return min(rows for rows, rate in rates.items() if rate >= least)
 
 
 def _full(loaded: Loaded, max_rows: int | None, clock: Clock) -> tuple[int, float]:
@@ -152,16 +159,17 @@ def _away(cost: Cost) -> Cost:
     return replace(cost, call_s=max(cost.call_s, 2 * INLINE_S))
 
 
-def _check_rows(loaded: Loaded, *, several: bool = True) -> None:
-    """Ask for every output of one row and of a few, as callers will.
+def _check_rows(loaded: Loaded, max_rows: int | None) -> None:
+    """Ask for every output of one row and of a few, as callers will: no more than a batch may have.
 
     Raises:
         WrongRows: One of them has another number of rows.
     """
-    if loaded.model.platform == CUSTOM:  # its class need not give all of them, and is held to its rows at every call
+    if loaded.model.platform == CUSTOM:  # its class need not give all of them; as all are, it is held to them at calls
         return
     names = [spec.name for spec in loaded.model.outputs]
-    for rows in (1, ODD_ROWS) if several else (1,):
+    few = min(max_rows or ODD_ROWS, ODD_ROWS) if loaded.model.batchable else 1
+    for rows in sorted({1, few}):
         of_rows(loaded.model.predict(_example(loaded, rows), names), rows)
 
 

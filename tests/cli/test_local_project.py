@@ -12,5 +12,5 @@ def test_another_project_of_the_emulator_is_followed(shell):
     assert "project acme (--project)" in named.err
     assert "project local (--local)" in unnamed.err
     assert shell("apply", "--local", "--project", "acme", "--yes").code == 0
-    assert shell("plan", "--local", "--project", "acme").code == 0
+    assert shell("plan", "--local", "--project", "acme", "--detailed-exitcode").code == 0
     assert "create" in shell("plan", "--local").out

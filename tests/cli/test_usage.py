@@ -295,7 +295,8 @@ def test_the_shell_completes_commits_of_the_folder(offline):
 @pytest.mark.parametrize("command", ["rollout", "promote", "abort"])
 def test_the_shell_completes_services_of_the_specs(offline, command):
     """Those of the file that is named, or of the one beside us; a file that is no YAML has none, and says nothing."""
-    offline.write(spec(), spec("prices"))
+    job = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "chores"}, "spec": {}}
+    offline.write(spec(), job, spec("prices"))
     (offline.folder / "other.yaml").write_text("a: [")
 
     assert completions(["mlservice", command, "ch"], offline.folder) == ["churn"]

@@ -7,7 +7,6 @@ import pytest
 from google.cloud.run_v2.types import job as jobs
 from google.cloud.run_v2.types import revision_template, service
 
-from emulator.apis import cloudquotas
 from emulator.apis.run import checks, containers, sizes
 from emulator.apis.run.defaults import fill_job
 from emulator.apis.run.messages import GEN2, LATEST
@@ -18,6 +17,7 @@ from emulator.apis.storage import batch, names
 from emulator.apis.storage.errors import StorageError
 from emulator.apis.storage.media import _range
 from emulator.apis.storage.wire import Reply
+from emulator.core import settings
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.faults import Counted, Rule
@@ -144,12 +144,12 @@ def test_a_gpu_needs_cpu_and_memory(cpu, memory, fine):
     assert refused(sizes.check_gpu, template, cpu_millis(cpu, "f"), memory_bytes(memory, "f") / MIB) is not fine
 
 
-@pytest.mark.parametrize(("allowed", "fine"), [(20_000, True), (19_999, False)])
-def test_a_quota_may_be_used_up(world, monkeypatch, allowed, fine):
+@pytest.mark.parametrize(("allowed", "fine"), [(20, True), (19.75, False)])
+def test_a_quota_may_be_used_up(world, allowed, fine):
     """Twenty instances of one vCPU."""
     made = service.Service.pb()(name="projects/local/locations/europe-west1/services/s", template=run("limits", {}))
     made.template.scaling.max_instance_count = 20
-    monkeypatch.setattr(cloudquotas, "limit", lambda _, __, quota, ___: allowed if quota == cloudquotas.CPU else 10**15)
+    settings.write(world.store, settings.Settings(run_cpu_quota=allowed))
     assert refused(checks.check_quota, world, made) is not fine
 
 

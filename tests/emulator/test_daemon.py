@@ -256,6 +256,17 @@ def test_a_foreign_assertion_gets_no_token(emulator):
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
+@pytest.mark.parametrize("claims", [{}, {"exp": 0}, {"exp": "never"}, {"exp": "9999999999"}], ids=str)
+def test_an_assertion_of_another_time_gets_no_token(shared_emulator, claims):
+    """Whoever has our key may write what he likes: no end, one that is over, one that is a text. Asked twice."""
+    key = (shared_emulator.state / "key.pem").read_text()
+    signed = jwt.encode({"iss": "a@b.c", **claims}, key, algorithm="RS256")
+    sent = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}
+
+    answers = [HTTP.post(f"{shared_emulator.http}/token", data=sent) for _ in range(2)]
+    assert [(each.status_code, each.json()["error"]) for each in answers] == [(400, "invalid_grant")] * 2
+
+
 def test_secrets_are_readable_by_the_owner_only(emulator):
     """Key, credentials: mode 600."""
     for name in ("key.pem", "credentials.json"):

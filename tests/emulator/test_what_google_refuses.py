@@ -209,11 +209,15 @@ def test_roles_of_services_that_are_not_all_known_may_be_granted(shared_emulator
         "-1 + 2.5e3 * 0x1F % 7u >= .5 ? [1, 2,][0] : {'a': 1, 'b': 2}['a']",
         "Type{field: 1}.has(x) == null // said so\n",
         "'''many\nlines''' in names",
+        "a == 'x//y' // a comment, after a text with such signs",
+        "/" * 4000 + "\na.b",
+        "---a - !!b",
+        "[1, 2,] == [] && f(a, b).c()",
     ],
 )
 def test_cel_is_taken(text):
     """Whatever it means: the grammar of the language, and more than conditions of IAM use."""
-    cel.check(text)
+    cel.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -236,10 +240,47 @@ def test_cel_is_taken(text):
         "if",
         "a ? b",
         "#",
+        "a == 'x//y' )",
+        "/" * 4000 + "\n#",
+        "// nothing said",
         "(" * 99,
+        "!-a",
+        "f(a,)",
+        "[,]",
+        r"'\d'",
+        r"'\ud800'",
+        r"'\U00110000'",
     ],
 )
 def test_what_is_no_cel_is_not(text):
     """Whole expressions only."""
     with pytest.raises(cel.NotCelError):
-        cel.check(text)
+        cel.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("0x1F", cel.Literal(31)),
+        ("7u", cel.Other()),
+        (r"'a\'\x41\102\u0043\t'", cel.Literal("a'ABC\t")),
+        (r"r'a\x41'", cel.Literal("a\\x41")),
+        ("""'''a'b'''""", cel.Literal("a'b")),
+        ("b'a'", cel.Other()),
+        ("a['b'].c", cel.Member(cel.Member(cel.Name("a"), "b"), "c")),
+        ("a[0]", cel.Other()),
+        ("a.f(true)", cel.Call(cel.Name("a"), "f", (cel.Literal(value=True),))),
+        ("f()", cel.Call(None, "f", ())),
+        ("a || b || c", cel.Signed("||", (cel.Name("a"), cel.Name("b"), cel.Name("c")))),
+        (
+            "a || b && !c",
+            cel.Signed("||", (cel.Name("a"), cel.Signed("&&", (cel.Name("b"), cel.Signed("!", (cel.Name("c"),)))))),
+        ),
+        ("a - b - c", cel.Signed("-", (cel.Signed("-", (cel.Name("a"), cel.Name("b"))), cel.Name("c")))),
+        ("a ? b : c", cel.Signed("?:", (cel.Name("a"), cel.Name("b"), cel.Name("c")))),
+        ("'||' == r'in'", cel.Signed("==", (cel.Literal("||"), cel.Literal("in")))),
+    ],
+)
+def test_what_cel_says_is_a_tree(text, tree):
+    """Operators bind as the language says, and texts are what they stand for."""
+    assert cel.parse(text) == tree

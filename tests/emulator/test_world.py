@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import StringValue
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emulator.core.failures import ApiFailure
-from emulator.core.store import Store
+from emulator.core.store import KEPT_LONGEST, Store
 from emulator.core.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -283,6 +286,57 @@ def test_a_transaction_is_all_or_nothing(world):
         raise ZeroDivisionError
 
     assert world.store.list("k") == []
+
+
+NAMES = ("a", "b", "c")
+WRITES = st.lists(
+    st.tuples(
+        st.sampled_from([*NAMES, ""]),
+        st.sampled_from([None, b"1", b"2", bytes(KEPT_LONGEST + 1)]),
+        st.booleans(),
+    ),
+    max_size=4,
+)
+"""Of one, or of all (no name); what it becomes, None: it is removed; whether by one statement for many."""
+
+
+def write(store: Store, names: tuple[str, ...], body: bytes | None, *, together: bool) -> None:
+    """Write one or more objects in one of the ways in which a store can be written."""
+    if names == NAMES and body is None:
+        store.clear()
+    elif together and body is None:
+        store.delete_all("k", names)
+    elif together:
+        store.put_all("k", [(name, body) for name in names])
+    else:
+        for name in names:
+            store.delete("k", name) if body is None else store.put("k", name, body)
+
+
+def test_what_is_read_was_written_last(world, request):
+    """Whether it is read from memory or not: inside of a transaction, after it, and after one that was taken back."""
+    store = world.store
+
+    @settings(max_examples=10 * request.config.getoption("--cases"), deadline=None, derandomize=True, database=None)
+    @given(st.lists(st.tuples(st.sampled_from(["alone", "kept", "taken back"]), WRITES), max_size=5))
+    def holds(steps):
+        store.clear()
+        there: dict[str, bytes | None] = dict.fromkeys(NAMES)
+        for how, writes in steps:
+            before = dict(there)
+            with suppress(ZeroDivisionError), nullcontext() if how == "alone" else store.transaction():
+                for name, body, together in writes:
+                    names = (name,) if name else NAMES
+                    write(store, names, body, together=together)
+                    there |= dict.fromkeys(names, body)
+                    assert {each: store.get("k", each) for each in NAMES} == there
+                if how == "taken back":
+                    raise ZeroDivisionError
+            there = before if how == "taken back" else there
+            assert {each: store.get("k", each) for each in NAMES} == there
+            assert dict(store.list("k")) == {name: body for name, body in there.items() if body is not None}
+
+    holds()
 
 
 def test_a_transaction_keeps_other_threads_out(world):

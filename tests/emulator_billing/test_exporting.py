@@ -5,6 +5,7 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
+from emulator.apis.billingbudgets.periods import ZONE
 from reconciler.core import bill as core
 
 DAY_S, HOUR_S = 86_400, 3_600
@@ -76,7 +77,8 @@ def test_lines_come_late_and_once(exported):
     ]
     assert [credit["amount"] for credit in rows[0]["credits"]] == [-2.0]
     assert rows[1]["export_time"] > rows[1]["usage_end_time"]
-    assert {row["invoice"]["month"] for row in rows} == {f"{rows[0]['usage_start_time']:%Y%m}"}
+    spent = [row["usage_start_time"].astimezone(ZONE) for row in rows]
+    assert [row["invoice"]["month"] for row in rows] == [f"{when:%Y%m}" for when in spent]
     assert {row["environment"] for row in exported.view()} == {"prod", None}
 
 

@@ -330,8 +330,8 @@ def test_expressions(expression, found):
         "assertion.b",
         "assertion.n + 'x'",
         "assertion.a in assertion.n",
+        "'x' in assertion.a",
         "assertion.a.getHours()",
-        "assertion.a" + ".extract('')" * 330 + ".getHours()",
     ],
 )
 def test_expressions_without_a_value(expression):
@@ -342,7 +342,18 @@ def test_expressions_without_a_value(expression):
 
 @pytest.mark.parametrize(
     "expression",
-    ["", "assertion", "x.a", "has(a)", "assertion.a ? 'x'", "(" * 50, "true?true:" * 400 + "true", "assertion.a b"],
+    [
+        "",
+        "assertion",
+        "x.a",
+        "has(a)",
+        "assertion.a ? 'x'",
+        "(" * 50,
+        "true?true:" * 400 + "true",
+        "assertion.a b",
+        "!" * 4000 + "true",
+        "assertion.a" + ".extract('')" * 330,
+    ],
 )
 def test_expressions_that_are_none(expression):
     """They are refused when they are read."""

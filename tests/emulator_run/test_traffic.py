@@ -97,8 +97,16 @@ def test_what_is_billed_is_told_up_to_where_a_reader_asks(emulator):
         "interval": {"start_time": until - timedelta(minutes=10), "end_time": until},
     }
 
-    (found,) = client(emulator, monitoring_v3.MetricServiceClient).list_time_series(request=request)
+    api = client(emulator, monitoring_v3.MetricServiceClient)
+    (found,) = api.list_time_series(request=request)
     assert sum(point.value.double_value for point in found.points) == pytest.approx(600)
+
+    request["interval"] = {
+        "start_time": {"seconds": -62135596800},
+        "end_time": {"seconds": 253402300799, "nanos": 999999999},
+    }
+    (found,) = api.list_time_series(request=request)
+    assert sum(point.value.double_value for point in found.points) > 600, "from the first date to the last"
 
 
 def test_a_clean_stop_loses_no_billed_time(tmp_path):

@@ -15,6 +15,7 @@ from emulator.apis.run.defaults import fill_job, fill_service
 from emulator.apis.run.messages import Job, Service
 from emulator.apis.run.writes import OUTPUT
 from emulator.apis.run_v1 import view, written
+from emulator.apis.run_v1.annotations import GOOGLE
 from emulator.core.resources import apply_mask
 from emulator.wire.transcoding import to_dict
 from tests.conftest import HTTP
@@ -229,8 +230,11 @@ class Version1:
         self._url = emulator.http
         self._host = {"host": f"{REGION}-{urlsplit(emulator.http).netloc}"}
 
+    def ask(self, verb, path, body=None, **query):
+        return HTTP.request(verb, self._url + path, json=body, params=query, headers=self._host, timeout=60)
+
     def __call__(self, verb, path, body=None, *, status=200, **query):
-        answer = HTTP.request(verb, self._url + path, json=body, params=query, headers=self._host, timeout=60)
+        answer = self.ask(verb, path, body, **query)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -414,6 +418,22 @@ def test_a_write_counts_as_that_of_version_2(emulator, v1):
     assert emulator.calls()["google.cloud.run.v2.Services/CreateService"] == 1
 
 
+def test_only_the_head_of_an_answer_may_be_asked_for(v1):
+    """Of one and of all: as much as the answer says without its body."""
+    settled(v1, v1("POST", SERVICES, hello(name="hello")))
+
+    for path, status in ((f"{SERVICES}/hello", 200), (SERVICES, 200), (f"{SERVICES}/none", 404)):
+        assert v1.ask("HEAD", path).status_code == status
+
+
+def test_a_time_to_wait_that_is_none_is_refused(v1):
+    """In words, as every value of the wrong sort."""
+    operation = v1("POST", SERVICES, hello(name="hello"))["metadata"]["annotations"]["run.googleapis.com/operation-id"]
+    refused = v1("POST", f"/v1/{PARENT}/operations/{operation}:wait", {"timeout": "soon"}, status=400)
+
+    assert refused["error"]["status"] == "INVALID_ARGUMENT"
+
+
 def test_a_write_needs_its_region(emulator):
     """The host without a region serves lists of every region, and takes no writes."""
     answer = HTTP.post(f"{emulator.http}{JOBS}/jobs", json={"metadata": {"name": "nightly"}})
@@ -423,6 +443,4 @@ def test_a_write_needs_its_region(emulator):
 
 def test_every_reserved_name_is_read_or_refused():
     """The groups that version 1 keeps for itself are those that version 2 lets nobody use."""
-    from emulator.apis.run_v1 import annotations as fields  # noqa: PLC0415 - beside what it is about
-
-    assert set(fields.GOOGLE) == set(checks.GOOGLES)
+    assert set(GOOGLE) == set(checks.GOOGLES)

@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from reconciler.core.standings.fitting import LARGEST, fitted
 from schemas.kept import HistoryEntry, PassReport, Standings
 
 NOW = datetime(2026, 11, 26, 14, 5, tzinfo=UTC)
 EVERY = timedelta(minutes=5)
+MANY = 400
+"""From so many services on not all that is known of each is kept."""
 OPERATOR, PROJECT, REGION = "mlservice", "acme-ml", "us-central1"
 REGIONS = (REGION, "europe-west1", "asia-east1")
 TEAMS = ("growth", "risk", "search", "supply")
@@ -103,6 +106,7 @@ def fleet(count: int, *, seed: int = 0, hostile: bool = False, now: datetime = N
     of = random.Random(seed)  # noqa: S311 - nothing is kept secret by it
     word = (lambda text: f"{of.choice(HOSTILE)} {text}"[:290]) if hostile else str
     made = [_service(of, number, now, word) for number in range(count)]
+    known = [each.standing for _, each in made]
     ended = now.isoformat(timespec="seconds")
     began = (now - timedelta(seconds=41)).isoformat(timespec="seconds")
     shard, run = {"index": 0, "count": 1}, "20261126T140419-7f3a"
@@ -116,7 +120,7 @@ def fleet(count: int, *, seed: int = 0, hostile: bool = False, now: datetime = N
         "at": ended,
         "next": [(now + EVERY * n).isoformat(timespec="seconds") for n in (1, 2)],
         "warnings": [word("monitoring of eta-api was not looked at: 503")] if count else [],
-        "services": [each.standing for _, each in made],
+        "services": fitted(known, LARGEST) if count > MANY else known,
     }
     changed = sum(change["outcome"] == "done" for _, each in made for change in each.report["changes"])
     report = {

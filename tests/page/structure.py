@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "input", "br", "img", "hr"}
+VOID = {"col", "meta", "link", "input", "br", "img", "hr"}
 PHRASING_ONLY = {
     "p",
     "h1",
@@ -39,7 +39,7 @@ BLOCKS = {
 }
 ALLOWED = {"svg", "line", "polyline", "polygon", "rect", "circle", "text"} | VOID | PHRASING_ONLY | BLOCKS
 ALLOWED |= {"html", "head", "body", "title", "script", "header", "footer", "li", "dd", "thead", "tbody", "tfoot", "tr"}
-ALLOWED |= {"th", "td", "caption", "select", "option", "time", "kbd", "b", "figcaption"}
+ALLOWED |= {"th", "td", "caption", "select", "option", "time", "kbd", "b", "figcaption", "colgroup"}
 PARENTS = {
     "li": {"ul", "ol"},
     "tr": {"thead", "tbody", "tfoot"},

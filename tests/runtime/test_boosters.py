@@ -229,6 +229,10 @@ LEADING_OUT = {
     "sets": ("cat_boundaries", "0 900"),
     "coefficients": ("leaf_features", "9 9 9 9"),
     "twice": ("shrinkage", "1\nnum_leaves=4"),
+    "over-the-end": ("shrinkage", "1\nfoo\n\nleft_child=0 0 0"),
+    "behind-the-end": ("shrinkage", "1\nend of trees\nleft_child=0 0 0"),
+    "name-behind": ("num_class", "1\n=num_class=0"),
+    "no-value": ("num_class", "1\nnum_class"),
 }
 
 
@@ -245,11 +249,22 @@ def text_of_lightgbm() -> str:
 @pytest.mark.parametrize(("name", "value"), LEADING_OUT.values(), ids=LEADING_OUT)
 def test_a_text_that_leads_out_of_itself_is_refused(tmp_path, text_of_lightgbm, name, value):
     """Before LightGBM reads it: it would read memory into answers, end the process or never end."""
-    edited = re.sub(rf"(?m)^{name}=.*$", f"{name}={value}", text_of_lightgbm)
-    assert edited != text_of_lightgbm
+    # What may be left out is, as a tree with all that it may have takes no line more.
+    text = re.sub(r"(?m)^(leaf_weight|leaf_count|internal_\w+)=.*\n", "", text_of_lightgbm)
+    edited = re.sub(rf"(?m)^{name}=.*$", f"{name}={value}", text)
+    assert edited != text
     (tmp_path / "model.txt").write_text(edited)
 
     with pytest.raises(LoadError, match=r"LightGBM cannot read model\.txt: it (has|is)"):
+        loaded(tmp_path, {})
+
+
+def test_a_tree_ends_before_the_next(tmp_path, text_of_lightgbm):
+    """LightGBM would take lines of the one for lines of the other, as many as a tree may have."""
+    text = re.sub(r"(?m)^(leaf|internal|cat|num_f)\w+=.*\n", "", text_of_lightgbm)
+    (tmp_path / "model.txt").write_text(re.sub(r"\n+Tree=1", "\nTree=1", text))
+
+    with pytest.raises(LoadError, match=r"LightGBM cannot read model\.txt: it has a line that is there twice"):
         loaded(tmp_path, {})
 
 
@@ -260,3 +275,17 @@ def test_a_text_needs_no_places_of_its_trees(tmp_path, text_of_lightgbm):
     (tmp_path / "model.txt").write_text(re.sub(r"(?m)^tree_sizes=.*$", "tree_sizes=9 900000000", text_of_lightgbm))
 
     np.testing.assert_allclose(ask(loaded(tmp_path, {}), rows.tolist()), wanted)
+
+
+def test_an_ordinary_text_is_taken(tmp_path):
+    """Columns may be called as lines of the text are, and in any script."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(300, 3))
+    names = ["Tree", "end", "Größe\u3000x"]
+    told = {"verbose": -1, "num_leaves": 7, "num_threads": 1, "objective": "multiclass", "num_class": 3}
+    data = lightgbm.Dataset(rows, random.integers(0, 3, 300), feature_name=names)
+    booster = lightgbm.train(told, data, 4)
+    booster.save_model(tmp_path / "model.txt")
+    assert "\nTree=" in (tmp_path / "model.txt").read_text().partition("feature_importances")[2]
+
+    np.testing.assert_allclose(ask(loaded(tmp_path, {}), rows[:9].tolist()), booster.predict(rows[:9]))

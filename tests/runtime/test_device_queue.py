@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 
 import numpy as np
@@ -135,6 +136,77 @@ def test_threads_that_were_warmed_up_are_used_first():
         queue.ask(1)
         await asyncio.sleep(CALL_S * 2)
         assert queue.threads == 0
+
+    virtual_time.run(work)
+
+
+# Callers shared out between two calls
+
+
+class Again(Asked):
+    """A request whose caller sends the next one as soon as it has its answer."""
+
+    __slots__ = ("send",)
+
+    def done(self, outcome, start, stop):
+        super().done(outcome, start, stop)
+        self.send(self.inputs["x"])
+
+
+async def come_back(loop, queue, callers, rounds):
+    """Let callers ask so many times each; gives all that they asked."""
+    works = []
+
+    def send(rows):
+        if len(works) < rounds * callers:
+            works.append(Again(loop.time, Query({"x": rows}, 1, ("y",)), 300.0))
+            works[-1].send = send
+            queue.batcher.submit(works[-1])
+
+    for number in range(callers):
+        send(np.array([[number]], np.float32))
+    await asyncio.sleep(2 * rounds * CALL_S)
+    return works
+
+
+@pytest.mark.parametrize("callers", range(4, 16))
+def test_callers_are_shared_out_between_two_calls(callers):
+    """The device works for one half of them while the other half is answered, unless they are two full batches."""
+
+    async def work(loop):
+        queue = on_device(loop, max_rows=8, beside_rows=2)
+        works = await come_back(loop, queue, callers, 12)
+
+        assert [one.answer for one in works] == [doubled(int(one.inputs["x"][0, 0])) for one in works]
+        half = -(-callers // 2)
+        assert set(queue.model.sizes[4:-2]) <= {half, callers - half}
+
+    virtual_time.run(work)
+
+
+@pytest.mark.parametrize(("cost", "callers"), [(IN_THREAD, 2), (IN_THREAD, 5), (INLINE, 8)])
+def test_too_few_to_share_are_one_call(cost, callers):
+    """Halves of them would take the device longer than it is idle; what is called on the loop is never halved."""
+
+    async def work(loop):
+        queue = on_device(loop, cost, max_rows=8, beside_rows=4 if cost is IN_THREAD else 1)
+        await come_back(loop, queue, callers, 6)
+
+        assert set(queue.model.sizes) == {callers}
+
+    virtual_time.run(work)
+
+
+def test_a_crowd_that_leaves_is_forgotten():
+    """Whoever is left is not waited for as one of many."""
+
+    async def work(loop):
+        queue = on_device(loop, max_rows=8, beside_rows=2, max_delay_s=CALL_S)
+        await come_back(loop, queue, 8, 4)
+        works = await come_back(loop, queue, 1, 30)
+
+        waits = [one.at - two.at for two, one in itertools.pairwise(works)]
+        assert waits[-1] == pytest.approx(CALL_S, abs=0.002)
 
     virtual_time.run(work)
 

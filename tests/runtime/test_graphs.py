@@ -91,11 +91,13 @@ def test_an_image_at_a_time(tmp_path):
 @pytest.mark.parametrize(
     ("given", "answered", "told", "problem"),
     [
-        pytest.param([3], [], {"keepdims": 0}, "output 'y' is one value for all rows", id="vector-to-a-scalar"),
+        pytest.param([3], [], {"keepdims": 0}, "input 'x' takes 3 rows, no more and no less", id="vector-to-a-scalar"),
         pytest.param(["n", 3], [], {"keepdims": 0}, "output 'y' is one value for all rows", id="rows-to-a-scalar"),
         pytest.param([3], [1], {}, "input 'x' takes 3 rows, no more and no less", id="vector"),
         pytest.param([4, 3], [4, 1], {"axes": 1}, "input 'x' takes 4 rows, no more and no less", id="four-rows"),
         pytest.param([1, 3], [3], {"op": "Squeeze", "axes": 0}, "output 'y' has 3 rows for one", id="more-rows"),
+        pytest.param([1, 3], ["m"], {"op": "Squeeze", "axes": 0}, "output 'y' has 3 rows for one", id="as-it-comes"),
+        pytest.param([3, 2, 5], [5, 2, 3], {"op": "Transpose"}, "output 'y' has 5 rows for 3", id="an-image"),
     ],
 )
 def test_graphs_that_do_not_answer_by_row_are_refused(tmp_path, given, answered, told, problem):
@@ -205,6 +207,24 @@ def test_operators_that_may_join_rows_are_read(tmp_path, node, axes, told):
     """Also where no row that is tried would bring it to light."""
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in "xy"]
     made = helper.make_graph([node], "g", ends[:1], ends[1:], [] if axes is None else [axes])
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+
+    assert joining(tmp_path / "m.onnx", "y") == told
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "told"),
+    [
+        pytest.param(["n", "words", 3], -2, "", id="words-of-a-text"),
+        pytest.param(["n", "words", 3], -3, "Softmax", id="rows-of-three"),
+        pytest.param(["n"], -1, "Softmax", id="rows-alone"),
+        pytest.param(None, -2, "Softmax", id="unknown"),
+    ],
+)
+def test_axes_from_the_end_are_counted(tmp_path, shape, axis, told):
+    """By the dimensions that the file says; where it says none, the rows may be among them."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy"]
+    made = helper.make_graph([helper.make_node("Softmax", ["x"], ["y"], axis=axis)], "g", ends[:1], ends[1:])
     onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
 
     assert joining(tmp_path / "m.onnx", "y") == told

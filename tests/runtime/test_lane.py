@@ -141,6 +141,16 @@ def test_what_cannot_be_recorded_is_called(how, caplog):
     assert device.log == [("call", 6)]  # not of a size of its own: filled up to one that is known
 
 
+@pytest.mark.parametrize("asked", [8, 5])
+def test_other_rows_than_were_given_are_not_cut_to_ours(asked):
+    """A module that unfolds its rows gives more of them: whoever counts them sees that, filled up or not."""
+    served = model(lambda rows: rows.reshape(-1, 1))
+    served.prepare({"input": ROWS[:8]})
+
+    assert not served.is_recorded
+    assert len(ask(served, ROWS[:asked])) > asked
+
+
 def test_no_memory_halves_a_call(caplog):
     """Who asks for more than fits is answered in parts; what was held in vain is given back."""
     device = StandIn(ROW_BYTES * 20)

@@ -232,6 +232,20 @@ def test_predict_that_raises(serve, tmp_path):
     assert server.post("/predict", {"instances": [[1, 1]]}).json() == {"predictions": [1.0]}
 
 
+def test_a_class_with_other_rows(serve, tmp_path):
+    """Callers would get each other's answers: they get none, alone or together, and the log says why."""
+    source = "class Model:\n    def predict(self, inputs):\n        return inputs['a'][inputs['a'] < 5]\n"
+    folder, model = custom(tmp_path, source)
+    server = serve(folder, model=model)
+
+    with ThreadPoolExecutor(8) as callers:
+        found = list(callers.map(lambda a: server.post("/predict", {"instances": [[a, 1], [2, 1]]}), [6] * 8))
+
+    assert [answer.status_code for answer in found] == [500] * 8
+    assert "output 'prediction' has the shape" in server.log.read_text()
+    assert server.post("/predict", {"instances": [[1, 1], [2, 1]]}).json() == {"predictions": [1.0, 2.0]}
+
+
 @pytest.mark.parametrize("error", ["MemoryError()", "OutOfMemoryError('CUDA out of memory')"])
 def test_out_of_memory(serve, tmp_path, error):
     """Memory that runs out, on the CPU or on a GPU, is 503: fewer rows, or a later moment, may do."""

@@ -53,6 +53,12 @@ FITTED: dict[str, Callable[[], Any]] = {
     "outliers-by-some-columns": lambda: IsolationForest(n_estimators=3, max_features=2).fit(ROWS),
     "neighbours": lambda: KNeighborsClassifier(algorithm="kd_tree").fit(ROWS, LABEL),
     "ball-of-neighbours": lambda: KNeighborsClassifier(algorithm="ball_tree", metric="manhattan").fit(ROWS, LABEL),
+    "neighbours-of-whole-numbers": lambda: KNeighborsClassifier().fit(np.rint(ROWS * 9).astype(int), LABEL),
+    "neighbours-by-angle": lambda: KNeighborsClassifier(metric="cosine").fit(ROWS, LABEL),
+    "neighbours-by-cubes": lambda: KNeighborsClassifier(p=3, algorithm="brute").fit(ROWS, LABEL),
+    "neighbours-in-a-sparse-matrix": lambda: make_pipeline(
+        OneHotEncoder(handle_unknown="ignore"), KNeighborsClassifier()
+    ).fit(np.rint(ROWS), LABEL),
     "calibrated": lambda: CalibratedClassifierCV(LogisticRegression(), cv=2).fit(ROWS, LABEL),
     "network": lambda: MLPClassifier((3,), max_iter=5).fit(ROWS, LABEL),
     "chosen-columns": lambda: make_pipeline(SimpleImputer(), SelectKBest(k=2), DecisionTreeClassifier()).fit(

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from reconciler.core.standings.fitting import fitted, size_of
-from reconciler.engine.standings.making import LARGEST
+from reconciler.core.standings.fitting import LARGEST, fitted, size_of
 from schemas.kept import Standings
 from tests.page.samples import STATES, fleet
 

@@ -79,7 +79,8 @@ def test_what_is_damaged_of_one_service_costs_no_other_its_past(operator):
     for each in said["services"]:
         each["trail"] = [decided("2026-11-26T10:00:00+00:00", f"of {each['name']}")]
     bad = next(each for each in said["services"] if each["name"] == "bad")
-    bad["trail"].append({"since": "yesterday", "phase": ["x"]})
+    bad["monitoring"] = {"windows": [7], "jobs": []}
+    bad["retraining"] = {"decisions": ["x"], "looked": {}}
     said["services"] += [None, 7, {"name": ["x"]}]
     passes.blob().upload_from_string(json.dumps(said))
 

@@ -120,7 +120,12 @@ def write(world: World, account: str, target: str, due: datetime) -> list[str]:
     """Write what is due to the table, which is made where it is not there; gives the names of the lines written."""
     from emulator.apis.bigquery import cells, errors, rows  # noqa: PLC0415 - loads DuckDB
 
-    chosen = [(name, line) for name, line in bill.named(world, account) if _is_due(world, name, line, due)]
+    written = set(world.store.names(DONE))
+    chosen = [
+        (name, line)
+        for name, line in bill.named(world, account)
+        if name not in written and bill.utc(line.until) <= due - LATE
+    ]
     try:
         table = there(world, account, target)
     except errors.BigQueryError as error:
@@ -131,10 +136,6 @@ def write(world: World, account: str, target: str, due: datetime) -> list[str]:
     made = [cells.row(table.fields, row, unknown=False) for _, line in chosen for row in rows_of(world, line, due)]
     rows.append(world, table, made)
     return [name for name, _ in chosen]
-
-
-def _is_due(world: World, name: str, line: bill.Line, due: datetime) -> bool:
-    return bill.utc(line.until) <= due - LATE and world.store.get(DONE, name) is None
 
 
 def there(world: World, account: str, target: str) -> Table:

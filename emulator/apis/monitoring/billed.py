@@ -48,7 +48,7 @@ def write(world: World, until: datetime, *, delay: timedelta = DELAY) -> None:
 
 
 def finish(world: World) -> None:
-    """Write all of it: what runs will be stopped."""
+    """Write what there is, but for the minute that has not ended: what runs will be stopped."""
     write(world, world.clock.now(), delay=timedelta(0))
 
 

@@ -29,7 +29,8 @@ METHOD = "google.cloud.run.v1."
 REGION = re.compile(r"([a-z]+-[a-z]+\d+)-")
 KNATIVE, RUN = "/apis/serving.knative.dev/v1/namespaces/{project}", "/apis/run.googleapis.com/v1/namespaces/{project}"
 BY_LOCATION = "/v1/projects/{project}/locations/{region}"
-WORKERS = 8
+WORKERS = 32
+"""Each may wait for an operation, half a minute."""
 READS, WRITES = ["GET"], ["POST"]
 KINDS = {
     "services": ((KNATIVE, BY_LOCATION), (*READS, "POST"), (*READS, "PUT", "DELETE")),
@@ -149,7 +150,7 @@ def read(request: Request, plural: str, action: str, body: bytes) -> Asked:
         plural=plural,
         name=path.get("name", ""),
         action=action,
-        verb=request.method,
+        verb="GET" if request.method == "HEAD" else request.method,
         place={"project": path["project"], "region": region},
         query=dict(request.query_params),
         path=request.url.path,
@@ -164,7 +165,7 @@ def answered(world: World, call: Call, asked: Asked) -> dict[str, Any]:
     Raises:
         ApiFailure: The caller may not, it is not there, or version 2 refuses.
     """
-    if asked.verb in ("GET", "HEAD"):
+    if asked.verb == "GET":
         return guarded(world, call, lambda: looked_at(world, call.caller, asked))
     if asked.place["region"] == "-":
         raise ApiFailure("INVALID_ARGUMENT", "a write needs the region's own host, as in 'europe-west1-run.…'")

@@ -24,13 +24,14 @@ from emulator.apis.run_v1.containers import (
     processor_annotations,
 )
 from emulator.apis.run_v1.selectors import chosen
-from emulator.core.failures import ApiFailure
 from emulator.core.resources import Collection
 from emulator.core.world import World
 from emulator.wire.transcoding import to_dict
 
 KNATIVE, RUN = "serving.knative.dev/v1", "run.googleapis.com/v1"
 STATUS = {"CONDITION_SUCCEEDED": "True", "CONDITION_FAILED": "False"}
+TOP = ("services", "jobs")
+"""What is of nothing but its region."""
 LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
 SEVERITY = {"Active": "Info", "ResourcesAvailable": "Error"}
 Json = dict[str, Any]
@@ -42,15 +43,23 @@ def one(world: World, plural: str, *, project: str, region: str, name: str) -> J
     Raises:
         ApiFailure: NOT_FOUND, in the words of version 2 (recording run_job/gcloud-crud).
     """
-    for message in stored(world, plural, project, region):
-        if short(message.name) == name:
-            return KINDS[plural][1](world, to_dict(message))
-    raise absent(plural, project, region, name)
+    return KINDS[plural][1](world, to_dict(looked_for(world, plural, project=project, region=region, name=name)))
 
 
-def absent(plural: str, project: str, region: str, name: str) -> ApiFailure:
-    """Say that a name is not there, in the words of version 2."""
-    return missing(plural.removesuffix("s").upper(), f"projects/{project}/locations/{region}/{plural}/{name}")
+def looked_for(world: World, plural: str, *, project: str, region: str, name: str) -> Any:
+    """What version 2 has; only services and jobs of one region are found there by what version 1 calls them.
+
+    Raises:
+        ApiFailure: NOT_FOUND.
+    """
+    if plural in TOP and region != "-":
+        full = f"{place(world, project=project, region=region)}/{plural}/{name}"
+        there = [found for found in [KINDS[plural][0].find(world, full)] if found is not None and is_there(found)]
+    else:
+        there = [found for found in stored(world, plural, project, region) if short(found.name) == name]
+    if not there:
+        raise missing(plural.removesuffix("s").upper(), f"projects/{project}/locations/{region}/{plural}/{name}")
+    return there[0]
 
 
 def full_name(world: World, plural: str, *, project: str, region: str, name: str) -> str:
@@ -59,12 +68,9 @@ def full_name(world: World, plural: str, *, project: str, region: str, name: str
     Raises:
         ApiFailure: NOT_FOUND.
     """
-    if plural in ("services", "jobs"):
+    if plural in TOP:
         return f"{place(world, project=project, region=region)}/{plural}/{name}"
-    found = next((each.name for each in stored(world, plural, project, region) if short(each.name) == name), None)
-    if found is None:
-        raise absent(plural, project, region, name)
-    return str(found)
+    return str(looked_for(world, plural, project=project, region=region, name=name).name)
 
 
 def place(world: World, *, project: str, region: str) -> str:
@@ -89,7 +95,12 @@ def stored(world: World, plural: str, project: str, region: str) -> list[Any]:
     """What version 2 has, of one region or of every one (`-`)."""
     where = place(world, project=project, region=region)
     messages = KINDS[plural][0].all(world, where.removesuffix("-") if region == "-" else f"{where}/")
-    return [message for message in messages if not message.HasField("delete_time")]
+    return [message for message in messages if is_there(message)]
+
+
+def is_there(message: Any) -> bool:
+    """Whether version 1 shows it: version 2 keeps for a while what was deleted."""
+    return not message.HasField("delete_time")
 
 
 def metadata(world: World, found: Json, group: str, plural: str, annotations: Json) -> Json:

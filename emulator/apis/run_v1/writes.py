@@ -36,12 +36,21 @@ def asked(world: World, call: Call, verb: str, plural: str, fields: Json) -> Any
         ApiFailure: Its refusal; INVALID_ARGUMENT for a value of the wrong sort.
     """
     name = f"{METHOD}{plural.capitalize()}/{verb}"
-    request = message_class(load()[name].request_path)()
+    return perform(world, replace(call, method=name, mutating=True), filled(name, fields))
+
+
+def filled(method: str, fields: Json) -> Any:
+    """The request of a method.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT for a value of the wrong sort.
+    """
+    request = message_class(load()[method].request_path)()
     try:
         json_format.ParseDict(fields, request)
     except json_format.ParseError as error:
         raise ApiFailure("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from error
-    return perform(world, replace(call, method=name, mutating=True), request)
+    return request
 
 
 def create(world: World, call: Call, plural: str, place: str, sent: Json, *, dry_run: bool) -> Json:
@@ -127,10 +136,9 @@ def wait(world: World, call: Call, name: str, sent: Json) -> Json:
     """Wait for an operation of version 2; what it answers is shown as version 1 does.
 
     Raises:
-        ApiFailure: NOT_FOUND.
+        ApiFailure: NOT_FOUND; INVALID_ARGUMENT for a timeout that is none.
     """
-    request = message_class(load()[WAIT].request_path)()
-    json_format.ParseDict({"name": name} | {key: sent[key] for key in ("timeout",) if key in sent}, request)
+    request = filled(WAIT, {"name": name} | {key: sent[key] for key in ("timeout",) if key in sent})
     found = to_dict(perform(world, replace(call, method=WAIT, mutating=False), request))
     kind = found.get("response", {}).get("@type", "").rpartition(".")[2]
     plural = next((plural for plural, singular in SINGULAR.items() if singular == kind), "")

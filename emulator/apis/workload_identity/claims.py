@@ -10,20 +10,16 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from emulator.identity.conditions import (
-    LENGTH_MOST,
-    METHODS,
-    NESTED_MOST,
-    WITHOUT_A_VALUE,
-    Node,
-    Parser,
-    UnknownConditionError,
-)
+from emulator.identity import cel
+from emulator.identity.conditions import METHODS, WITHOUT_A_VALUE, Meaning, Node
+
+NAMES = ("assertion", "google", "attribute")
+"""What an expression may ask of."""
 
 
 class MissingError(Exception):
@@ -65,80 +61,45 @@ def parsed(expression: str) -> Node:
     Raises:
         UnknownConditionError: It is beyond the emulator.
     """
-    if len(expression) > LENGTH_MOST:
-        raise UnknownConditionError(expression)
-    parser = _Parser(expression)
-    node = parser.either()
-    parser.end()
-    return node
+    return _Meaning(expression).whole()
 
 
-class _Parser(Parser):
-    """The same levels as conditions of policies have, with three more operators and other names."""
+class _Meaning(Meaning):
+    """As conditions of policies have it, with more operators, and other names."""
 
-    def either(self) -> Node:
-        """`a ? b : c`."""
-        asked = super().either()
-        if not self.take("?"):
-            return asked
-        self._depth += 1
-        if self._depth > NESTED_MOST:
+    def part(self, tree: cel.Tree) -> Node:
+        """`has(assertion.ref)`, beside the others."""
+        match tree:
+            case cel.Call(None, "has", (cel.Member(cel.Name(word), name),)) if word in NAMES:
+                return lambda subject: name in getattr(subject, word)
+        return super().part(tree)
+
+    def signed(self, sign: str, sides: list[Node]) -> Node:
+        """`a ? b : c`, `a in b`, `a + b` of texts, beside the others."""
+        if sign == "?:":
+            asked, yes, no = sides
+            return lambda subject: yes(subject) if asked(subject) else no(subject)
+        if sign == "in":
+            return lambda subject: sides[0](subject) in _members(sides[1](subject))
+        if sign == "+":
+            return lambda subject: "".join(side(subject) for side in sides)
+        return super().signed(sign, sides)
+
+    def asked(self, word: str, name: str) -> Node:
+        """`assertion.sub`, `assertion['sub']`, `google.subject`, `attribute.ref`."""
+        if word not in NAMES:
             raise self.unknown()
-        yes = self.either()
-        self.need(":")
-        no = self.either()
-        self._depth -= 1
-        return lambda subject: yes(subject) if asked(subject) else no(subject)
+        return _of(word, name)
 
-    def comparison(self) -> Node:
-        """`a in b`, beside the comparisons."""
-        left = super().comparison()
-        if not self.take_word("in"):
-            return left
-        right = self.unary()
-        return lambda subject: left(subject) in right(subject)
+    def function(self, name: str, arguments: list[Node]) -> Node:
+        """None."""
+        del name, arguments
+        raise self.unknown()
 
-    def unary(self) -> Node:
-        """`a + b`, of texts."""
-        nodes = [super().unary()]
-        while self.take("+"):
-            nodes.append(super().unary())
-        return nodes[0] if len(nodes) == 1 else lambda subject: "".join(node(subject) for node in nodes)
-
-    def word(self, word: str) -> Node:
-        """`assertion.sub`, `assertion['sub']`, `google.subject`, `attribute.ref`, `has(assertion.ref)`."""
-        if word in ("true", "false"):
-            return lambda _: word == "true"
-        if word == "has" and self.take("("):
-            return self._has()
-        if word not in ("assertion", "google", "attribute"):
-            raise self.unknown()
-        return _of(word, self._name())
-
-    def _name(self) -> str:
-        bracket = self.take("[", ".")
-        sort, text = self.next()
-        if (bracket, sort) not in {("[", "text"), (".", "word")}:
-            raise self.unknown()
-        if bracket == "[":
-            self.need("]")
-            return text[1:-1]
-        return text
-
-    def _has(self) -> Node:
-        sort, word = self.next()
-        if sort != "word" or word not in ("assertion", "google", "attribute"):
-            raise self.unknown()
-        name = self._name()
-        self.need(")")
-        return lambda subject: name in getattr(subject, word)
-
-    def call(self, node: Node, method: str, arguments: list[Node]) -> Node:
+    @property
+    def methods(self) -> Mapping[str, Callable[..., Any]]:
         """`contains`, beside the functions that conditions of policies have of texts."""
-        made: Callable[..., Any] | None = {"contains": _contains}.get(method, METHODS.get(method))
-        if made is None:
-            raise self.unknown()
-        return lambda subject: made(node(subject), *(argument(subject) for argument in arguments))
+        return METHODS | {"contains": _contains}
 
 
 def _of(word: str, name: str) -> Node:
@@ -149,6 +110,13 @@ def _of(word: str, name: str) -> Node:
         return found[name]
 
     return read
+
+
+def _members(found: Any) -> Collection[Any]:
+    """Of a list or a map: a part of a text is asked for with `contains`."""
+    if isinstance(found, str) or not isinstance(found, Collection):
+        raise TypeError(found)
+    return found
 
 
 def _contains(text: Any, part: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -116,9 +116,7 @@ def _read(services: Sequence[LoadedService], target: Target, span: timedelta) ->
     for project in projects:
         mine = [each for each in services if (each.project or "") == project]
         try:
-            with working(
-                replace(target, project=target.project or (None if target.local else project or None)), quiet=True
-            ) as session:
+            with working(target.within(project), quiet=True) as session:
                 found += read_advice(session, mine, span)
         except errors.ReconcilerError as error:
             if len(projects) == 1:

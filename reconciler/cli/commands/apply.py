@@ -129,12 +129,10 @@ def _apply_saved(path: Path, specs: Sequence[Path], target: Target, how: How) ->
         saved = Plan.from_json(json.loads(path.read_text()))
     except (ValueError, KeyError) as error:
         raise errors.UsageError(f"{path}: {error}", hint="make one with: mlservice plan --out plan.json") from error
-    with working(
-        Target(target.project or (None if target.local else saved.project), target.local, target.state)
-    ) as session:
+    with working(target.within(saved.project)) as session:
         if session.connection.project != saved.project:
             why = f"{path} was made for project {saved.project}, not {session.connection.project}"
-            raise errors.UsageError(why, hint="add --local, or leave it out, as when it was made")
+            raise errors.UsageError(why, hint="add --local or --project, or leave it out, as when it was made")
 
         def checked() -> Planned:
             return check_saved(session, saved, lambda: _anew(session, path, saved, specs))

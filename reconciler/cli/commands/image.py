@@ -64,36 +64,42 @@ SLIM, WHOLE = "python:3.12-slim-bookworm", "python:3.12-bookworm"
 """What images stand on: LightGBM's wheel needs the system's OpenMP (libgomp), which only the whole one has."""
 
 
+Frameworks = Annotated[
+    list[With] | None,
+    typer.Option(
+        "--with",
+        help="Framework that the runtime holds; several times. Left out: the specs', or onnx and sklearn.",
+        show_default=False,
+    ),
+]
+Regions = Annotated[
+    list[str] | None,
+    typer.Option("--region", help="Region to push to; several times. Left out: the specs'.", show_default=False),
+]
+StandsOn = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        help="Image with Python that it stands on; with @sha256:… it is always the same. Left out:"
+        f" {SLIM}, and {WHOLE} with lightgbm.",
+        show_default=False,
+    ),
+]
+Layout = Annotated[
+    Path | None,
+    typer.Option("--layout", help="Write it there as an OCI layout, and push nothing.", show_default=False),
+]
+
+
 @app.command()
 def push(
     paths: Paths = None,
     *,
     target: Annotated[Program, typer.Option("--target", help="Which image.")] = Program.RUNTIME,
-    frameworks: Annotated[
-        list[With] | None,
-        typer.Option(
-            "--with",
-            help="Framework that the runtime holds; several times. Left out: the specs', or onnx and sklearn.",
-            show_default=False,
-        ),
-    ] = None,
-    regions: Annotated[
-        list[str] | None,
-        typer.Option("--region", help="Region to push to; several times. Left out: the specs'.", show_default=False),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base",
-            help="Image with Python that it stands on; with @sha256:… it is always the same. Left out:"
-            f" {SLIM}, and {WHOLE} with lightgbm.",
-            show_default=False,
-        ),
-    ] = None,
-    layout: Annotated[
-        Path | None,
-        typer.Option("--layout", help="Write it there as an OCI layout, and push nothing.", show_default=False),
-    ] = None,
+    frameworks: Frameworks = None,
+    regions: Regions = None,
+    base: StandsOn = None,
+    layout: Layout = None,
     environment: Environment = None,
     project: Project = None,
     local: Local = False,

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.console import out, say
-from reconciler.cli.options import Local, Project, State
-from reconciler.cli.paging import Documents, documents
+from reconciler.cli.options import Environment, Local, Project, State
+from reconciler.cli.paging import Copy, Files, documents
 from reconciler.cli.planning import Target
 from reconciler.core import errors
 
@@ -20,7 +20,9 @@ app = typer.Typer(add_completion=False)
 def report(
     *,
     html: Annotated[Path, typer.Option("--html", help="Folder to write to; it is made.", file_okay=False)],
-    documents_in: Documents = None,
+    file: Files = None,
+    copy: Copy = None,
+    environment: Environment = None,
     project: Project = None,
     local: Local = False,
     state: State = None,
@@ -34,7 +36,7 @@ def report(
     from page.report import write  # noqa: PLC0415 - late, for start-up
     from page.sources import SourceError  # noqa: PLC0415 - late, for start-up
 
-    with documents(Target(project, local, state), documents_in) as (source, emulator):
+    with documents(Target(project, local, state, environment), file, copy, once=True) as (source, emulator):
         try:
             written = write(source, html, clock=clock(emulator))
         except SourceError as error:

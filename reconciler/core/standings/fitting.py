@@ -9,6 +9,9 @@ from typing import Any
 
 from reconciler.core.standings.trail import thinned
 
+LARGEST = 16 << 20
+"""Bytes that the services of one shard may take. Who reads it may be a page with little memory."""
+
 Service = Mapping[str, Any]
 Size = Callable[[Service], int]
 
@@ -73,11 +76,16 @@ def _cap(sizes: Sequence[int], most: int) -> int:
 
 
 def _smaller(service: Service, cap: int, size: Size) -> Service:
-    found = service
-    for level in _LEVELS:
-        found = _at(found, level)
-        if size(found) <= cap:
-            break
+    """Give as much of a service as fits: by halves, since what is large takes long to write."""
+    low, high = 0, len(_LEVELS) - 1
+    found = _at(service, _LEVELS[high])
+    while low < high:
+        middle = (low + high) // 2
+        tried = _at(service, _LEVELS[middle])
+        if size(tried) <= cap:
+            found, high = tried, middle
+        else:
+            low = middle + 1
     return found
 
 

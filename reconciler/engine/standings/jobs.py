@@ -48,7 +48,7 @@ def read_jobs(
 
     Args:
         session: The run's means.
-        services: Each with what a plan observed.
+        services: Each with what a plan observed and may be looked at.
         before: What was known of services.
     """
     found: dict[Key, Measured] = {}
@@ -59,7 +59,7 @@ def read_jobs(
         found[key] = Measured()
         known = (before.get(key, {}).get("monitoring") or {}).get("jobs") or {}
         try:
-            watched = watched_among(inventory, _shown(seen), partial(_runs, session, inventory, seen))
+            watched = watched_among(inventory, seen, partial(_runs, session, inventory, seen))
         except errors.UsageError as error:  # not made yet, or deleted by hand
             found[key].problem = error.message
             continue
@@ -78,10 +78,6 @@ def read_jobs(
 
 def _looked(before: Mapping[Key, Mapping[str, Any]], key: Key) -> tuple[str, Key]:
     return str((before.get(key, {}).get("monitoring") or {}).get("looked") or ""), key
-
-
-def _shown(seen: Seen) -> Seen:
-    return {address: each for address, each in seen.items() if not each.hidden}
 
 
 def _runs(session: Session, inventory: Inventory, seen: Seen) -> Runs | None:

@@ -13,13 +13,16 @@ from reconciler.core import errors
 from reconciler.core.inventory import Key
 from reconciler.engine.oversight import UNSEEN
 from reconciler.engine.standings.making import Making, head, next_passes
+from reconciler.engine.standings.signals import Answers, read_answers
 from schemas import LoadedOperator, LoadedService
 from schemas.kept import KeptError, Standings
 from schemas.kept.standings import ServiceStanding
 
 if TYPE_CHECKING:
     from reconciler.engine.passes import Pass
+    from reconciler.engine.pool import Task
     from reconciler.engine.reports import Reports
+    from reconciler.engine.session import Session
     from reconciler.engine.shard import Shard
     from schemas import Loaded
 
@@ -32,12 +35,36 @@ class Last:
     """What was kept last.
 
     Args:
-        services: By region and name, as plain data that nobody has checked.
+        services: By region and name; those that are damaged are left out.
         trouble: Why it cannot be read; empty where it can, or there is none.
     """
 
     services: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
     trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is read while a pass plans, so that it takes no time of its own.
+
+    Args:
+        last: What was kept last.
+        answers: How services answered of late.
+    """
+
+    last: Task[Last]
+    answers: Task[Answers]
+
+
+def begin(session: Session, reports: Reports, shard: Shard) -> Begun:
+    """Start reading.
+
+    Args:
+        session: The run's means.
+        reports: Of the operator.
+        shard: Which one it is.
+    """
+    return Begun(session.pool.submit(read_last, reports, shard), session.pool.submit(read_answers, session))
 
 
 def read_last(reports: Reports, shard: Shard) -> Last:
@@ -68,18 +95,23 @@ def _last(documents: Iterable[object]) -> tuple[Last, int]:
             continue
         shard = document.get("shard")
         count = shard.get("count", 0) if isinstance(shard, Mapping) else 0
-        services |= {
-            (str(each.get("region")), str(each.get("name"))): each for each in _dicts(document.get("services"))
-        }
+        told = document.get("services")
+        for each in told if isinstance(told, list) else ():
+            with suppress(ValidationError):
+                standing = ServiceStanding.model_validate(each)
+                services[standing.region, standing.name] = standing.to_json()
     return Last(services, trouble), count
 
 
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
 def keep_standings(
-    made: Pass, documents: Sequence[Loaded], reports: Reports, shard: Shard, program: str, *, broken: bool = False
+    made: Pass,
+    documents: Sequence[Loaded],
+    reports: Reports,
+    shard: Shard,
+    begun: Begun,
+    *,
+    program: str = "",
+    broken: bool = False,
 ) -> list[str]:
     """Keep what a pass knew of the services of its shard.
 
@@ -88,6 +120,7 @@ def keep_standings(
         documents: Services of the shard, and operators: when the next pass is due stands in its own document.
         reports: Of the operator.
         shard: Which one it is.
+        begun: What was read meanwhile.
         program: Version of this program.
         broken: Some specs could not be read: of what has none now it is kept what was known.
 
@@ -101,12 +134,19 @@ def keep_standings(
     operators = [each for each in documents if isinstance(each, LoadedOperator)]
     troubles: list[str] = []
     try:
-        last = read_last(reports, shard)
+        last = begun.last.result()
     except errors.ReconcilerError as error:
         last = Last(trouble=f"what was known of services before cannot be read: {error.message}")
     troubles += [last.trouble] if last.trouble else []
     making = Making(
-        made.session, services, made.plans, made.told, last.services, made.orders.environment, troubles=troubles
+        made.session,
+        services,
+        made.plans,
+        made.told,
+        last.services,
+        begun.answers.result(),
+        made.orders.environment,
+        troubles=troubles,
     )
     told = making.services()
     if broken:
@@ -127,8 +167,7 @@ def _unread(before: Mapping[Key, Mapping[str, Any]], there: Collection[Key], sha
     found = []
     for key, each in sorted(before.items()):
         if key not in there and shard.takes(*key):
-            with suppress(ValidationError):
-                found.append(ServiceStanding.model_validate({**each, "state": UNSEEN, "needsYou": [_UNREAD]}).to_json())
+            found.append({**each, "state": UNSEEN, "needsYou": [_UNREAD]})
     return found
 
 

@@ -15,17 +15,19 @@ from reconciler.core.address import Address
 from reconciler.core.decide import asked_of
 from reconciler.core.due import moments, zone_of
 from reconciler.core.inventory import Key
-from reconciler.core.standings.fitting import fitted
+from reconciler.core.membership import KIND as MEMBER
+from reconciler.core.membership import any_role
+from reconciler.core.standings.fitting import LARGEST, fitted
 from reconciler.core.standings.words import moment, name, text
 from reconciler.engine.standings.jobs import Measured, read_jobs
 from reconciler.engine.standings.measured import News, monitoring
-from reconciler.engine.standings.signals import Answers, read_answers
+from reconciler.engine.standings.signals import Answers
 from reconciler.engine.standings.subject import DONE, About, Subject, told
 from reconciler.engine.standings.trained import Trained, read_trained
-from reconciler.engine.status import RETRAINS
+from reconciler.engine.status import RETRAINS, closed_of
 from reconciler.kinds.run_service.refining import rollout_of
 from schemas.cron import CronError, parse_cron
-from schemas.kept.standings import ServiceStanding
+from schemas.kept.standings import MOST_SERVICES, ServiceStanding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,12 +40,37 @@ if TYPE_CHECKING:
     from reconciler.kinds.run_service.rollouts import Going
     from schemas import LoadedService
 
-LARGEST = 16 << 20
-"""Bytes that the services of one shard may take. Who reads it may be a page with little memory."""
 _MOST_WARNINGS = 100
 _LOOKED_AHEAD = timedelta(days=40)
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What one plan observed, found quickly for each of its services.
+
+    Args:
+        shown: What may be looked at.
+        members: Those of it that are members of policies, by whom they let in where.
+    """
+
+    shown: Mapping[Address, Observed[Any]]
+    members: Mapping[Address, Sequence[Address]]
+
+    @classmethod
+    def of(cls, planned: Planned) -> _View:
+        """Look at a plan once."""
+        shown = {address: each for address, each in planned.seen.items() if not each.hidden}
+        members: dict[Address, list[Address]] = {}
+        for address in shown:
+            if address.kind == MEMBER:
+                members.setdefault(any_role(address), []).append(address)
+        return cls(shown, members)
+
+    def open_at(self, closed: Iterable[Address]) -> dict[Address, Observed[Any]]:
+        """Give what is there of what must not be."""
+        return {address: self.shown[address] for each in closed for address in self.members.get(each, ())}
 
 
 @dataclass(slots=True)
@@ -56,6 +83,7 @@ class Making:
         plans: The plan that each was in, by name; none of those that could not be planned.
         told: What became of each, by name.
         before: What was kept of services last.
+        answers: How services answered of late; None where nobody looked.
         environment: Of the specs; empty for none.
         by_hand: A person looks, and no job is there to change anything.
         troubles: What could not be looked at, in sentences.
@@ -66,6 +94,7 @@ class Making:
     plans: Mapping[str, Planned]
     told: Mapping[str, Service]
     before: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict)
+    answers: Answers | None = None
     environment: str = ""
     by_hand: bool = False
     troubles: list[str] = field(default_factory=list)
@@ -74,9 +103,9 @@ class Making:
         """Give them, within what all of them may take. What cannot be told of one hides no other."""
         known = [each for each in self.documents if each.name in self.told]
         now = self._now_seen(known)
+        views = {id(planned): _View.of(planned) for planned in self.plans.values()}
         trained = self._trying("retraining", Trained(), partial(self._trained, known))
-        jobs = self._trying("monitoring", dict[Key, Measured](), partial(self._jobs, known))
-        answers = read_answers(self.session) if any(now.values()) else None
+        jobs = self._trying("monitoring", dict[Key, Measured](), partial(self._jobs, known, views))
         stamp, connection = self.session.stamp, self.session.connection
         about = About(
             self.session.kinds,
@@ -88,22 +117,25 @@ class Making:
         )
         found = []
         for loaded in known:
-            subject = partial(self._subject, loaded, now, trained, jobs, answers)
+            subject = partial(self._subject, loaded, now, trained, jobs, views)
             if (standing := self._one(loaded, subject, about)) is not None:
                 found.append(standing)
         ordered = sorted(found, key=lambda each: (each["region"], each["name"]))
-        return [dict(each) for each in fitted(ordered, LARGEST)]
+        if (beyond := len(ordered) - MOST_SERVICES) > 0:
+            self.troubles.append(
+                f"{beyond} services are not here: {MOST_SERVICES} of one shard are kept; more shards help"
+            )
+        return [dict(each) for each in fitted(ordered[:MOST_SERVICES], LARGEST)]
 
     def _one(self, loaded: LoadedService, subject: Callable[[], Subject], about: About) -> dict[str, Any] | None:
-        """Give one service, within its bounds; without what was kept of it where that is damaged."""
-        key = (loaded.region, loaded.name)
-        for before in (self.before.get(key, {}), {}):
-            try:
-                return ServiceStanding.model_validate(told(subject(), before, about)).to_json()
-            except errors.ReconcilerError as error:
-                why = error.message
-            except (ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
-                why = f"this is a bug in mlservice, or what was kept of it is damaged: {type(error).__name__}"
+        """Give one service, within its bounds; None where it cannot be told."""
+        before = self.before.get((loaded.region, loaded.name), {})
+        try:
+            return ServiceStanding.model_validate(told(subject(), before, about)).to_json()
+        except errors.ReconcilerError as error:
+            why = error.message
+        except (ValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
+            why = f"this is a bug in mlservice: {type(error).__name__}"
         self.troubles.append(text(f"what is known of {loaded.name} cannot be told: {why}"))
         return None
 
@@ -149,9 +181,9 @@ class Making:
         ]
         return read_trained(self.session, keys, self.before)
 
-    def _jobs(self, known: Iterable[LoadedService]) -> dict[Key, Measured]:
+    def _jobs(self, known: Iterable[LoadedService], views: Mapping[int, _View]) -> dict[Key, Measured]:
         services = {
-            (each.region, each.name): (planned.inventories[each.region, each.name], planned.seen)
+            (each.region, each.name): (planned.inventories[each.region, each.name], views[id(planned)].shown)
             for each in known
             if (planned := self.plans.get(each.name)) is not None
         }
@@ -163,7 +195,7 @@ class Making:
         seen: Mapping[str, Observed[Any] | None],
         trained: Trained,
         jobs: Mapping[Key, Measured],
-        answers: Answers | None,
+        views: Mapping[int, _View],
     ) -> Subject:
         key, planned, here = (loaded.region, loaded.name), self.plans.get(loaded.name), seen[loaded.name]
         before = planned.seen.get(self._primary(loaded)) if planned else None
@@ -174,12 +206,13 @@ class Making:
             loaded,
             self.told[loaded.name],
             planned,
+            views[id(planned)].open_at(closed_of(self.session.kinds, planned.inventories[key])) if planned else {},
             here,
             decided,
             going,
             monitoring(self.before.get(key, {}).get("monitoring"), _news(key, trained, jobs), now),
             trained.retraining.get(key),
-            answers.of(key, _slo(loaded)) if answers and here else None,
+            self.answers.of(key, _slo(loaded)) if self.answers and here else None,
         )
 
     def _going(self, loaded: LoadedService, planned: Planned | None, seen: Observed[Any] | None) -> Going | None:

@@ -12,6 +12,7 @@ from reconciler.core.standings.words import moment, name, text, word
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass
 from reconciler.engine.standings.making import Making, head
+from reconciler.engine.standings.signals import read_answers
 from reconciler.engine.status import ServiceStatus, Statuses, read_status
 from schemas import LoadedService
 from schemas.kept import Standings
@@ -64,7 +65,8 @@ def standings_now(
     made = Pass(session, Orders(), plan, _Silence(), dry_run=True)
     made.run(services)
     known = {(each.region, each.name): each.to_json() for each in before.services} if before else {}
-    making = Making(session, services, made.plans, made.told, known, environment, by_hand=True)
+    answers = read_answers(session) if made.plans else None
+    making = Making(session, services, made.plans, made.told, known, answers, environment, by_hand=True)
     told = making.services()
     told += _others(session, {(each.region, each.name) for each in services}, making.troubles)
     document = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ class Subject:
         loaded: Its spec.
         told: What became of it.
         planned: The plan that it was in; None where none could be made.
+        open: What is there of what must not be: who is let in.
         seen: Its Cloud Run service as it is now; None where it is not there, or may not be looked at.
         decided: What was decided of its rollout; None where versions go out in one write, or nothing was planned.
         going: The same as it is now, after what was done.
@@ -56,6 +57,7 @@ class Subject:
     loaded: LoadedService
     told: Service
     planned: Planned | None = None
+    open: Mapping[Address, Observed[Any]] = field(default_factory=dict)
     seen: Observed[Any] | None = None
     decided: Going | None = None
     going: Going | None = None
@@ -163,9 +165,9 @@ def _status(subject: Subject, about: About) -> ServiceStatus:
     inventory = planned.inventories.get(subject.key) if planned else None
     inventory = inventory or Inventory(service=subject.key[1], region=subject.key[0])
     closed = {each["address"] for each in subject.told.changes if each["outcome"] == DONE}
-    seen = {a: each for a, each in planned.seen.items() if str(a) not in closed and not each.hidden} if planned else {}
-    primary = Address(about.kinds.primary.name, *subject.key)
-    there = {**seen, primary: subject.seen} if subject.seen else {a: each for a, each in seen.items() if a != primary}
+    there = {address: each for address, each in subject.open.items() if str(address) not in closed}
+    if subject.seen:
+        there[Address(about.kinds.primary.name, *subject.key)] = subject.seen
     return ServiceStatus(
         inventory,
         subject.seen,

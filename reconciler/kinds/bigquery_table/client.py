@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import errors
 from reconciler.core.by_hand import heads
 from reconciler.core.diff import gone_keys
 from reconciler.core.naming import fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
-from reconciler.gcp.bigquery import HOST, VERSION
-from reconciler.gcp.calls import calling
+from reconciler.gcp.bigquery_tables import Tables
 from reconciler.kinds.bigquery_table.record import BigqueryTable, from_api
 
 if TYPE_CHECKING:
@@ -42,25 +40,15 @@ class BigqueryTableClient:
     """Thin and idempotent."""
 
     def __init__(self, connection: Connection) -> None:
-        self._project = connection.project
-        self._api = connection.rest(HOST, VERSION)
+        self._tables = Tables(connection)
 
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[BigqueryTable]]:
         """Read each: a list tells neither columns nor retention (kinds.md 2.2)."""
-        for address in addresses:
-            try:
-                with calling("read", address):
-                    live = self._api.get(self._path(address))
-            except errors.NotFoundError:
-                continue
-            yield _observed(address, live)
+        return (_observed(address, live) for address, live in self._tables.observe(addresses))
 
     def create(self, want: Desired[BigqueryTable]) -> None:
         """Create it; synchronous."""
-        _, _, table = want.address.name.partition(".")
-        body = {"tableReference": {"tableId": table}, **_body(want.fields, {})}
-        with calling("create", want.address):
-            self._api.post(self._parent(want.address), body)
+        self._tables.create(want.address, _body(want.fields, {}))
 
     def update(
         self, want: Desired[BigqueryTable], seen: Observed[BigqueryTable], changes: tuple[FieldChange, ...]
@@ -69,23 +57,11 @@ class BigqueryTableClient:
         body = _body(want.fields, seen.live)
         body["labels"] = {**dict.fromkeys(gone_keys(changes, "labels")), **body["labels"]}
         named = {_PARTS[change.field] for change in changes if change.field != "by_hand"} | heads(changes)
-        with calling("update", want.address):
-            self._api.patch(self._path(want.address), {part: body.get(part) for part in named})
+        self._tables.update(want.address, {part: body.get(part) for part in named})
 
     def delete(self, seen: Observed[BigqueryTable]) -> None:
         """Delete it and its rows."""
-        try:
-            with calling("delete", seen.address):
-                self._api.delete(self._path(seen.address))
-        except errors.NotFoundError:
-            return
-
-    def _parent(self, address: Address) -> str:
-        dataset, _, _ = address.name.partition(".")
-        return f"projects/{address.project or self._project}/datasets/{dataset}/tables"
-
-    def _path(self, address: Address) -> str:
-        return f"{self._parent(address)}/{address.name.partition('.')[2]}"
+        self._tables.delete(seen.address)
 
 
 def _observed(address: Address, live: Mapping[str, Any]) -> Observed[BigqueryTable]:

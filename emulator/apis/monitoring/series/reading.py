@@ -54,8 +54,10 @@ def listed(world: World, request: Any, _: Call) -> Any:
 def tell(world: World, selector: Selector, within: tuple[int, int]) -> None:
     """Have that written which is written seldom, as far as it is asked for: both ends of an interval end a point."""
     if BILLED in selector.metrics:
-        for moment_ns in within:
-            resolve(WRITE_BILLED)(world, datetime.fromtimestamp(moment_ns / SECOND, UTC))
+        now = world.clock.now()
+        for moment_ns in within:  # of any size: an interval may end where no date is
+            until_s = min(max(moment_ns / SECOND, 0.0), now.timestamp())
+            resolve(WRITE_BILLED)(world, datetime.fromtimestamp(until_s, UTC))
 
 
 def interval_of(interval: Any) -> tuple[int, int]:
