@@ -120,7 +120,7 @@ def test_whom_the_document_names_comes_in_and_it_goes_as_it_came(operator, page)
 
 
 def test_its_account_reads_what_is_for_readers_and_nothing_else(operator, page):
-    """Reports and histories: neither inventories, their locks, budgets nor specs; uninstalled, nothing of it is left."""
+    """Reports and histories: no inventory with its lock, budget or spec; uninstalled, nothing of it is left."""
     page.install(itself())
     bucket = operator.connection.storage.bucket(BUCKET)
     for name in ("operators/mlservice/latest/0.json", "history/churn.json", "budgets/churn.json", "specs/mlservice/x"):
