@@ -67,13 +67,11 @@ class Desk:
         shelf: The documents.
         clock: Gives the time, aware: an emulator's may be another.
         per_page: Rows of a page.
-        patient: Nobody asks twice, so everything is waited for.
     """
 
     shelf: Shelf
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     per_page: int = PER_PAGE
-    patient: bool = False
     _rows: tuple[str, tuple[Row, ...]] = ("", ())
     _slugs: tuple[str, dict[tuple[str, str], Data]] = ("", {})
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -104,7 +102,7 @@ class Desk:
 
     def moment(self) -> str:
         """Name what is known now, and how fresh that is: of another name, open pages are asked to look again."""
-        return f"{_moment(self.shelf.look(), self.clock())}{self.shelf.timeline(wait=False).key[:8]}"
+        return f"{_moment(self.shelf.look(), self.clock())}{self.shelf.timeline(wait=self.shelf.patient).key[:8]}"
 
     def _data(self, view: View, snapshot: Snapshot, now: datetime) -> Data:
         if view.name in OF_ONE:
@@ -115,8 +113,8 @@ class Desk:
         query = Query.of(view.query)
         if view.name == "fleet":
             found = self.rows(snapshot)
-            told = {"delivery": delivery(self._timeline(view), now), **_wanting(snapshot)}
-            return {**fleet(found, query, self.per_page), **told}
+            numbers = delivery(self._timeline(view), now)
+            return {**fleet(found, query, self.per_page, snapshot.passes), "delivery": numbers}
         if view.name == "cost":
             return cost_view(self.rows(snapshot), query, self.per_page)
         if view.name == "changes":
@@ -127,7 +125,7 @@ class Desk:
 
     def _timeline(self, view: View) -> Past:
         """Give what became of all services; the fleet's page, which has four numbers of it, is not kept waiting."""
-        return self.shelf.timeline(wait=self.patient or view.name != "fleet")
+        return self.shelf.timeline(wait=self.shelf.patient or view.name != "fleet")
 
     def _history(self, snapshot: Snapshot, view: View) -> Past:
         service = self.service(snapshot, view)
@@ -154,12 +152,6 @@ class Desk:
         if known is None:
             raise NoSuchView(f"{view.region}/{view.service}")
         return known
-
-
-def _wanting(snapshot: Snapshot) -> Data:
-    """Say what of the operator needs a person: the fleet's page tells it first, too."""
-    failed = [each for each in snapshot.passes if each["problems"]]
-    return {"passProblems": [text for each in failed for text in each["problems"]][:10]}
 
 
 def _freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:

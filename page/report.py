@@ -55,8 +55,8 @@ def write(source: Source, folder: Path, *, clock: Callable[[], datetime], data: 
         OSError: A file cannot be written.
     """
     now = clock()
-    shelf = Shelf(source, fresh_s=float("inf"), past_fresh_s=float("inf"))
-    desk = Desk(shelf, lambda: now, per_page=_ALL, patient=True)
+    shelf = Shelf(source, fresh_s=float("inf"), past_fresh_s=float("inf"), patient=True)
+    desk = Desk(shelf, lambda: now, per_page=_ALL)
     snapshot = desk.shelf.look()
     if snapshot.trouble:
         raise SourceError(snapshot.trouble)

@@ -18,6 +18,8 @@ NEWEST = 500
 """Entries of the timeline, of all services together."""
 OF_ONE = 50
 """Entries that are shown of one service."""
+WAITED_FOR_S = 30.0
+"""What is older than this is not shown while it is looked again."""
 KEPT = 5000
 """Entries that are held in memory."""
 READERS = 16
@@ -33,12 +35,14 @@ class Shelf:
         source: Where they lie.
         fresh_s: For how long what was listed is believed, in seconds.
         past_fresh_s: The same of the history: its list grows with the fleet.
+        patient: Nobody asks twice, so whatever is asked for is waited for.
         ticks: Gives seconds that only go forward.
     """
 
     source: Source
     fresh_s: float = 5.0
     past_fresh_s: float = 30.0
+    patient: bool = False
     ticks: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _reading: threading.Lock = field(default_factory=threading.Lock)
@@ -49,17 +53,26 @@ class Shelf:
     _pasts: dict[str, tuple[float, Past]] = field(default_factory=dict)
 
     def look(self) -> Snapshot:
-        """Give what there is, not older than `fresh_s`. Where it cannot be listed, what was known, and why."""
-        if self._is_fresh():
+        """Give what there is. Where it cannot be listed, what was known, and why.
+
+        What is older than `fresh_s` is looked at again: beside, where somebody looked a moment ago, since documents of
+        a large fleet take a second to read; else this waits.
+        """
+        age = self.ticks() - self._looked
+        if age < self.fresh_s:
             return self._snapshot
+        if self.patient or age > WAITED_FOR_S:
+            return self._look_again()
+        if not self._lock.locked():
+            threading.Thread(target=self._look_again, daemon=True).start()
+        return self._snapshot
+
+    def _look_again(self) -> Snapshot:
         with self._lock:
-            if not self._is_fresh():
+            if self.ticks() - self._looked >= self.fresh_s:  # nobody did in the meantime
                 self._snapshot = self._taken()
                 self._looked = self.ticks()
             return self._snapshot
-
-    def _is_fresh(self) -> bool:
-        return self.ticks() - self._looked < self.fresh_s
 
     def _taken(self) -> Snapshot:
         try:

@@ -195,6 +195,28 @@ def _is_answered(retraining: Data | None) -> bool:
     return bool(decisions) and decisions[0]["action"] not in _TRAINS_NOTHING
 
 
+def needs_of_operator(passes: tuple[Data, ...]) -> Iterator[tuple[str, Need]]:
+    """List what of the job waits for a person, each with the name that it is about.
+
+    Args:
+        passes: The latest report of each shard.
+    """
+    for report in passes:
+        name = report["operator"] or "the job"
+        for problem in report["problems"][:_MOST]:
+            yield name, Need("pass failed", Tone.BAD, problem, of_operator("operator logs"), report["ended"])
+        held = (report["canary"] or {}).get("held") or {}
+        if held:
+            first = "; ".join(f"{address}: {why}" for address, why in sorted(held.items())[:_MOST])
+            yield name, Need("held", Tone.NEEDS, first, of_operator("operator proceed"), report["ended"])
+        for each in report["orphaned"]:
+            if each["state"] == "orphaned" and not each["goes"]:
+                why = each["reason"] or "no spec wants it any more, and it stays"
+                command = of_service("why", {"name": each["name"]})
+                yield each["name"], Need("orphaned", Tone.NEEDS, why, command, each["since"] or None)
+
+
+_MOST = 3
 _SAID = {
     "approval": "approval",
     "paused": "paused",

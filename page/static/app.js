@@ -66,12 +66,52 @@
     if (changed.length) say(changed.length > 3 ? `${changed.slice(0, 3).join("; ")}; and ${changed.length - 3} more` : changed.join("; "));
   };
 
+  /* Series over time: the server's drawing stays for paper and readers; here values under a cursor, and zoom by dragging. */
+  const NAMES = ["candidate", "stable", "limit"];
+  const told = (value, unit) => value === null ? "–" : unit === "share" ? `${+(value * 100).toPrecision(3)} %` : `${+value.toPrecision(3)}`;
+  const chart = (figure) => {
+    const picture = figure.querySelector(".chart"), /* the first: values; evidence stays the server's */ line = figure.querySelector(".at"), { unit } = figure.dataset;
+    const points = JSON.parse(figure.querySelector("script").textContent);
+    const colour = (one) => getComputedStyle(picture.querySelector(one) ?? picture).stroke;
+    const limits = points.map((each) => each.limit ?? 0), soft = getComputedStyle(picture.querySelector("text")).fill;
+    const at = (index) => `${hour.format(new Date(points[index].at))}: ${NAMES.map((name) => `${name} ${told(points[index][name], unit)}`).join(", ")}`;
+    const axis = { stroke: soft, grid: { stroke: colour(".grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+    const drawn = new window.uPlot({
+      width: picture.clientWidth || 400, height: 140, legend: { show: false }, cursor: { y: false },
+      scales: { y: { range: (_, __, most) => [0, Math.max(most, ...limits) * 1.05 || 1] } },
+      axes: [{ ...axis, values: (_, ticks) => ticks.map((each) => hour.format(new Date(each * 1000))) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((each) => told(each, unit)) }],
+      series: [{}, ...NAMES.map((name) => ({ stroke: colour(`.line.${name}`), width: 1.75, dash: { stable: [5, 3], limit: [1.5, 3] }[name], points: { show: false } }))],
+      hooks: { setCursor: [(own) => { line.hidden = own.cursor.idx == null; if (!line.hidden) line.textContent = at(own.cursor.idx); }] },
+    }, [points.map((each) => Date.parse(each.at) / 1000), ...NAMES.map((name) => points.map((each) => each[name]))]);
+    picture.after(drawn.root);
+    figure.classList.add("drawn");
+    const place = drawn.root.querySelector(".u-wrap");
+    Object.assign(place, { tabIndex: 0, role: "group" });
+    place.setAttribute("aria-label", `${picture.getAttribute("aria-label")} Arrow keys read values.`);
+    let index = points.length - 1, waits = 0;
+    place.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      index = Math.max(0, Math.min(points.length - 1, index + by));
+      drawn.setCursor({ left: drawn.valToPos(Date.parse(points[index].at) / 1000, "x"), top: 0 });
+      clearTimeout(waits);
+      waits = setTimeout(() => say(at(index)), 300);
+    });
+  };
+  const charts = () => {
+    if (!window.uPlot) return;
+    for (const figure of document.querySelectorAll("figure.series")) {
+      if (figure.querySelector("script") && !figure.querySelector(".uplot")) chart(figure);
+    }
+  };
+
   const fresh = () => {
     const stated = Date.parse(main().dataset.now);
     if (stated) ahead = stated - Date.now();
     times();
     buttons();
-    window.charts?.();
+    charts();
   };
 
   /* Refresh: the same view again, and nothing where nothing changed. */

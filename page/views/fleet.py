@@ -10,7 +10,7 @@ from typing import Any
 from page.documents import Data
 from page.query import Query
 from page.snapshot import Snapshot
-from page.state import State, Tone, is_moving, needs_of, state_of
+from page.state import State, Tone, is_moving, needs_of, needs_of_operator, state_of
 from page.views.measures import drift, money, serving, signals, traffic
 from page.words import short
 
@@ -73,13 +73,14 @@ def _rollout(service: Data) -> Data | None:
     return {**{name: rollout.get(name) for name in names}, **moving}
 
 
-def fleet(found: Sequence[Row], query: Query, per_page: int) -> Data:
+def fleet(found: Sequence[Row], query: Query, per_page: int, passes: tuple[Data, ...] = ()) -> Data:
     """Make the view.
 
     Args:
         found: Every row.
         query: What of them is asked for.
         per_page: Rows of a page.
+        passes: The latest report of each shard, for what of the job needs a person.
     """
     named = [row for row in found if _is_named(row, query)]
     wanted = [row for row in named if not query.state or _is_in(row, query.state)]
@@ -87,8 +88,15 @@ def fleet(found: Sequence[Row], query: Query, per_page: int) -> Data:
     pages = max(1, -(-len(ordered) // per_page))
     page = min(query.page, pages)
     needing = [row for row in in_order(wanted, Query()) if row.data["needs"]]
-    told = [
-        {"region": row.data["region"], "name": row.data["name"], "more": len(row.data["needs"]) - 1, **need}
+    told = [] if query.is_filtered else [*_of_the_job(passes)]
+    told += [
+        {
+            "view": "service",
+            "region": row.data["region"],
+            "name": row.data["name"],
+            "more": len(row.data["needs"]) - 1,
+            **need,
+        }
         for row in needing
         for need in row.data["needs"][:1]
     ]
@@ -104,6 +112,11 @@ def fleet(found: Sequence[Row], query: Query, per_page: int) -> Data:
         "choices": _choices(found),
         "services": [row.data for row in ordered[(page - 1) * per_page : page * per_page]],
     }
+
+
+def _of_the_job(passes: tuple[Data, ...]) -> Iterable[Data]:
+    for name, need in needs_of_operator(passes):
+        yield {"view": "operator", "region": "", "name": name, "more": 0, **need.to_json()}
 
 
 def _is_named(row: Row, query: Query) -> bool:

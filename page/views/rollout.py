@@ -120,7 +120,10 @@ def _sentence(gate: Data, title: str, unit: str) -> str:
 def _series(name: str, trail: Sequence[Data]) -> list[Data]:
     """Give a gate's values over time, thinned to what a chart shows and a table can be read of."""
     found = [
-        {"at": told["until"], **{key: gate[key] for key in ("candidate", "stable", "limit", "evidence", "samples")}}
+        {
+            "at": told["until"],
+            **{key: gate[key] for key in ("candidate", "stable", "limit", "evidence", "border", "samples")},
+        }
         for told in trail
         for gate in told["gates"]
         if gate["gate"] == name

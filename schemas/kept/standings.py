@@ -98,6 +98,32 @@ class BudgetStanding(Part):
     steps: tuple[BudgetStep, ...] = Field((), max_length=_MOST_STEPS, description="In the order of the spec.")
 
 
+class Need(Part):
+    """One thing that a person has to see to."""
+
+    kind: Word = Field(
+        description="What sort of thing it is. Of what the pass found it is the state that reports have.",
+        examples=[
+            "approval",
+            "paused",
+            "pinned",
+            "rolled back",
+            "no data",
+            "stuck",
+            "order refused",
+            "open",
+            "not working",
+            "trainings",
+            "drift",
+            "budget",
+            "failed",
+            "blocked",
+            "reported",
+        ],
+    )
+    why: Text = Field(description="In words, with the command that helps where there is one.")
+
+
 class ServiceStanding(Part):
     """What is known of one service."""
 
@@ -116,6 +142,7 @@ class ServiceStanding(Part):
     serving: Word = Field("", description="Versions that serve, with their shares where there are several.")
     state: Word = Field("", description="What became of it in the pass, as reports say it; empty where there was none.")
     needs_you: tuple[Text, ...] = Field((), max_length=_MOST_NEEDS, description="What a person has to see to.")
+    needs: tuple[Need, ...] = Field((), max_length=_MOST_NEEDS, description="The same, each with its sort.")
     problem: Text = Field("", description="Why it does not work; empty where it does.")
     conditions: tuple[Text, ...] = Field((), max_length=_MOST_CONDITIONS, description="What Cloud Run says of it.")
     checked: Moment | None = Field(None, description="When it was looked at.")

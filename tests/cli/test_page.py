@@ -55,6 +55,26 @@ def test_without_a_job_it_looks_by_itself(shell, operator):
     assert shell("operator", "status", "--local").code != 0
 
 
+def test_open_pages_follow_an_apply(shell, operator):
+    """Of the emulator, without a job: what was applied since is there without a restart."""
+    shell.write(spec())
+    process = shell.start("page", "--local", "--port", "0")
+    try:
+        address = process.stdout.readline().strip()
+        assert shell("apply", "--local", "--yes").code == 0
+        until(lambda: [each["name"] for each in json.loads(asked(f"{address}fleet.json"))["services"]] == ["churn"])
+        heard = urllib.request.urlopen(f"{address}events?since=before", timeout=60)  # noqa: S310 - our own server
+        with heard:
+            lines = [heard.readline().decode().strip() for _ in range(6)]
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=30)
+        process.communicate()
+
+    assert "event: changed" in lines
+    assert code == 0
+
+
 def test_a_copy_of_a_bucket_is_shown_offline(offline, tmp_path):
     """For an audit: no cloud, no emulator. A document that cannot be read is said, and hides nothing."""
     samples.write(samples.fleet(4), tmp_path / "copy")

@@ -45,7 +45,7 @@ def browser(desk):
 
 def desk_of(folder, *, now=SOON, fresh_s=-1.0):
     """Views of documents, which are looked at for each request unless they are believed for a while."""
-    return Desk(Shelf(Folder(folder), fresh_s=fresh_s, past_fresh_s=fresh_s), lambda: now)
+    return Desk(Shelf(Folder(folder), fresh_s=fresh_s, past_fresh_s=fresh_s, patient=True), lambda: now)
 
 
 def client_of(desk, *, live="poll"):

@@ -353,8 +353,10 @@ def _moving(made: _Making, phase: str, wait: str, why: str, **more: Any) -> None
     made.standing["cost"]["surcharge"] = "3.20"
 
 
-def _needs(made: _Making, *texts: str, state: str = "", problem: str = "") -> None:
-    made.standing["needsYou"] = [made.word(text) for text in texts]
+def _needs(made: _Making, *texts: str, sort: str = "", state: str = "", problem: str = "") -> None:
+    said = [made.word(text) for text in texts]
+    made.standing["needsYou"] = said
+    made.standing["needs"] = [{"kind": sort or state or "other", "why": text} for text in said]
     if state:
         made.standing["state"] = made.report["state"] = state
     if problem:
@@ -375,7 +377,7 @@ def _holds(made: _Making) -> None:
 def _asks(made: _Making) -> None:
     why = "nothing speaks against 50 %: it waits for `promote` (step 2)"
     _moving(made, "Step", "Approval", why, samples=900, verdict="Pass")
-    _needs(made, f"an approval: mlservice promote {made.name} --step 2")
+    _needs(made, f"an approval: mlservice promote {made.name} --step 2", sort="approval")
 
 
 def _metrics_missing(made: _Making) -> None:
@@ -385,7 +387,7 @@ def _metrics_missing(made: _Making) -> None:
 def _late(made: _Making) -> None:
     why = "12 of 500 requests; no requests come; the deadline is over, and it waits for a person"
     _moving(made, "Step", "NotEnoughData", why, samples=12)
-    _needs(made, "its rollout has too few requests, past its deadline")
+    _needs(made, "its rollout has too few requests, past its deadline", sort="no data")
 
 
 def _frozen(made: _Making) -> None:
@@ -395,12 +397,12 @@ def _frozen(made: _Making) -> None:
 def _both_fail(made: _Making) -> None:
     why = "the stable version is beyond the limit, too: 4 % errors"
     _moving(made, "Step", "StableFailing", why, verdict="StableFails", worse=0.3, samples=900)
-    _needs(made, "the stable version fails")
+    _needs(made, "the stable version fails", sort="stuck")
 
 
 def _paused(made: _Making) -> None:
     _moving(made, "Step", "Paused", "paused by ann@laptop; it waits for `resume`", samples=600, verdict="Pass")
-    _needs(made, f"its rollout is paused: mlservice resume {made.name}")
+    _needs(made, f"its rollout is paused: mlservice resume {made.name}", sort="paused")
 
 
 def _starting(made: _Making) -> None:
@@ -423,7 +425,11 @@ def _rolled_back(made: _Making) -> None:
     rejected = {"version": made.standing["rollout"]["version"], "why": made.word(why), "at": made.ago(minutes=170)}
     made.standing["rollout"]["rejected"] = [rejected]
     made.standing["versions"][0] |= {"rejected": made.word(why), "state": "ready", "tag": ""}
-    _needs(made, f"version {rejected['version']} was rolled back: mlservice retry {made.name}, or another version")
+    _needs(
+        made,
+        f"version {rejected['version']} was rolled back: mlservice retry {made.name}, or another version",
+        sort="rolled back",
+    )
 
 
 def _pinned(made: _Making) -> None:
@@ -431,19 +437,19 @@ def _pinned(made: _Making) -> None:
     made.standing["rollout"] |= {"phase": "Pinned", "why": made.word(why)}
     made.standing["versions"][0]["percent"], made.standing["versions"][1]["percent"] = 0, 100
     made.standing["trail"].append(_decision(made, 60, 0, "Pinned", why=made.word(why), count=13))
-    _needs(made, f"pinned by hand: mlservice resume {made.name}")
+    _needs(made, f"pinned by hand: mlservice resume {made.name}", sort="pinned")
 
 
 def _failed_start(made: _Making) -> None:
     _moving(made, "Failed", "", "its revision cannot start", percent=0, step=0, samples=0)
     why = "the container failed to listen on PORT=8080"
     made.standing["versions"][0] |= {"state": "failed", "problem": made.word(why)}
-    _needs(made, f"its new version cannot start: {why}")
+    _needs(made, f"its new version cannot start: {why}", sort="not working")
 
 
 def _drifts(made: _Making) -> None:
     made.standing["monitoring"] = _monitoring(made, worst=0.62)
-    _needs(made, "drift of 2 columns since 3 windows, and nothing trains")
+    _needs(made, "drift of 2 columns since 3 windows, and nothing trains", sort="drift")
 
 
 def _no_window(made: _Making) -> None:
@@ -456,7 +462,7 @@ def _no_window(made: _Making) -> None:
 
 def _circuit(made: _Making) -> None:
     made.standing["retraining"] |= {"circuitUntil": made.coming(days=1)}
-    _needs(made, f"trainings failed in a row: mlservice retrain {made.name} --reset-circuit")
+    _needs(made, f"trainings failed in a row: mlservice retrain {made.name} --reset-circuit", sort="trainings")
 
 
 def _better_waits(made: _Making) -> None:
@@ -467,7 +473,7 @@ def _capped(made: _Making) -> None:
     limit = 100
     made.standing["budget"] = _budget(made, limit, share=1.22)
     made.standing["retraining"] |= {"frozen": made.word("retraining frozen by budget until 1 Dec")}
-    _needs(made, "capped by budget until 1 Dec")
+    _needs(made, "capped by budget until 1 Dec", sort="budget")
 
 
 def _failed(made: _Making) -> None:
@@ -492,12 +498,18 @@ def _changed(made: _Making) -> None:
 
 
 def _gone(made: _Making) -> None:
-    _needs(made, "not working: the Cloud Run service is gone", problem="the Cloud Run service is gone", state="failed")
+    _needs(
+        made,
+        "not working: the Cloud Run service is gone",
+        sort="not working",
+        problem="the Cloud Run service is gone",
+        state="failed",
+    )
     made.standing |= {"versions": [], "rollout": None, "trail": [], "url": "", "serving": "", "signals": None}
 
 
 def _open(made: _Making) -> None:
-    _needs(made, "NOT PRIVATE: allUsers is let in; contradicts the spec")
+    _needs(made, "NOT PRIVATE: allUsers is let in; contradicts the spec", sort="open")
 
 
 def _bare(made: _Making) -> None:

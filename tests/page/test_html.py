@@ -84,7 +84,7 @@ def test_a_rollout_says_why_it_waits(browser):
 
     assert "waits for data" in tree.all("h2")[0].text
     assert told["now"]["why"] in tree.text
-    assert len(tree.all("svg", class_="chart")) == 1 + len(told["gates"])
+    assert len(tree.all("svg", class_="chart")) == 1 + 2 * len(told["gates"])  # values, and evidence
     rows = tree.all("table", class_="rows")[-1].all("tr")[1:]
     assert [each["why"] in row.text for each, row in zip(told["decisions"], rows, strict=True)] == [True] * len(rows)
     assert any(not each["acts"] for each in told["decisions"])

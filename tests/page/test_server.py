@@ -3,12 +3,16 @@
 import asyncio
 import gzip
 import json
+import threading
 from datetime import timedelta
 
 import pytest
 
+from page.desk import Desk
 from page.headers import POLICY
 from page.live import Events
+from page.shelf import Shelf
+from page.sources import Folder
 from tests.page import samples
 from tests.page.conftest import SOON, client_of, desk_of, put
 from tests.page.structure import read
@@ -224,6 +228,36 @@ def test_pages_name_the_moment_they_were_made_of(documents):
 
     assert main.attributes["data-moment"] == desk.moment()
     assert main.attributes["data-tag"] == browser.get("/").headers["etag"]
+
+
+def test_nobody_waits_for_the_past(documents):
+    """The first page of a fleet comes before the history was read; when it was, open pages hear of it."""
+    source = Waiting(Folder(documents))
+    desk = Desk(Shelf(source, fresh_s=float("inf"), past_fresh_s=float("inf")), lambda: SOON)
+    browser = client_of(desk)
+
+    first, known = browser.get("/"), desk.moment()
+    source.may.set()
+    desk.shelf.timeline()
+    later = browser.get("/", headers={"if-none-match": first.headers["etag"]})
+
+    assert (first.status_code, "The history is being read." in first.text) == (200, True)
+    assert (later.status_code, "The history is being read." in later.text) == (200, False)
+    assert desk.moment() != known
+
+
+class Waiting:
+    """A folder whose history is not listed before it may be."""
+
+    def __init__(self, folder):
+        self.folder, self.may, self.place = folder, threading.Event(), folder.place
+        self.folders, self.read = folder.folders, folder.read
+
+    def listed(self, below):
+        """List, sooner or later."""
+        if below.startswith("history/"):
+            self.may.wait(60)
+        return self.folder.listed(below)
 
 
 def test_views_of_nothing_are_pages(browser):

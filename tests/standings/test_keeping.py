@@ -48,7 +48,7 @@ def test_words_of_strangers_are_kept_as_words_and_secrets_not_at_all(operator):
     refused = found["s0"]
     assert (refused.state, refused.versions, refused.checked) == ("refused", (), None)
     assert "there is no such tag" in refused.problem
-    assert "refused" in refused.needs_you[0]
+    assert [(each.kind, each.why) for each in refused.needs] == [("refused", refused.needs_you[0])]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ MADE = fleet(27)
 BY_STATE = {state: each for each in MADE.standings.services for state in [MADE.states[each.region, each.name]]}
 
 
-def said(service: ServiceStanding) -> list[str]:
+def said(service: ServiceStanding) -> list[tuple[str, str]]:
     return needs(service.name, service.rollout.to_json())
 
 
@@ -22,22 +22,22 @@ def test_a_rollout_that_goes_on_by_itself_needs_nobody(state):
 
 
 @pytest.mark.parametrize(
-    ("state", "command"),
+    ("state", "sort", "command"),
     [
-        ("waits for approval", "mlservice promote {} --step 2"),
-        ("paused", "mlservice resume {}"),
-        ("rolled back", "mlservice retry {}"),
-        ("past its deadline", "past its deadline"),
-        ("both fail", "the stable version is beyond the limit"),
-        ("metrics missing", "metrics are missing"),
-        ("pinned", "moved by hand"),
-        ("cannot start", "cannot start"),
+        ("waits for approval", "approval", "mlservice promote {} --step 2"),
+        ("paused", "paused", "mlservice resume {}"),
+        ("rolled back", "rolled back", "mlservice retry {}"),
+        ("past its deadline", "no data", "past its deadline"),
+        ("both fail", "stuck", "the stable version is beyond the limit"),
+        ("metrics missing", "stuck", "metrics are missing"),
+        ("pinned", "pinned", "moved by hand"),
+        ("cannot start", "not working", "cannot start"),
     ],
 )
-def test_a_rollout_that_waits_for_somebody_says_for_what(state, command):
+def test_a_rollout_that_waits_for_somebody_says_for_what(state, sort, command):
     """One sentence, with the reason and, where there is one, the command."""
     service = BY_STATE[state]
 
-    [text] = said(service)
+    [(kind, text)] = said(service)
 
-    assert command.format(service.name) in text
+    assert (kind, command.format(service.name) in text) == (sort, True), text

@@ -78,6 +78,7 @@ def test_the_trail_says_why_for_each_wait(operator):
         "percent": 20,
     }
     assert found.needs_you == ("its rollout waits for an approval: mlservice promote churn --step 1",)
+    assert [each.kind for each in found.needs] == ["approval"]
     serving = {each.revision: (each.percent, each.tag, each.state) for each in found.versions}
     assert serving == {
         found.rollout.candidate: (20, "candidate", "serving"),

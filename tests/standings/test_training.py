@@ -105,7 +105,7 @@ def test_what_cannot_be_read_is_named_and_hides_nothing(operator, bucket):
     assert "history.json is none of this version" in found.retraining[KEY]["problem"]
     assert "windows.json is none of this version" in found.problems[KEY]
     assert [each["key"] for each in found.retraining[KEY]["decisions"]] == ["k1"]
-    assert needs("churn", found.retraining[KEY], NOW) == [found.retraining[KEY]["problem"]]
+    assert needs("churn", found.retraining[KEY], NOW) == [("trainings", found.retraining[KEY]["problem"])]
 
 
 def test_a_freeze_that_ended_by_itself_is_over():

@@ -102,7 +102,7 @@ def _amount(value: Decimal | None, to: Decimal = _CENT) -> str | None:
     return None if value is None or abs(value) >= _LARGEST else f"{value.quantize(to):f}"
 
 
-def needs(service: str, told: Mapping[str, Any]) -> list[str]:
+def needs(service: str, told: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Say which steps of a budget hold that hold something back: people did not ask for them today.
 
     Args:
@@ -110,7 +110,7 @@ def needs(service: str, told: Mapping[str, Any]) -> list[str]:
         told: As `told_budget` gives it.
     """
     return [
-        words.text(f"by its budget: {each['step']} holds: mlservice budget {service}")
+        ("budget", words.text(f"by its budget: {each['step']} holds: mlservice budget {service}"))
         for each in told["steps"]
         if each["state"] == "taken" and each["do"] != "Notify"
     ]

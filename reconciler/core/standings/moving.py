@@ -16,6 +16,8 @@ from reconciler.core.standings.words import count, moment, name, number, text, w
 from schemas.kept.moving import MOST_GATES
 
 _MOST_CHECKS, _MOST_REJECTED, _MOST_STEPS = 12, 20, 50
+Need = tuple[str, str]
+"""What a person has to see to: its sort, and a sentence."""
 NOT_CARRIED_OUT = "NotCarriedOut"
 """Why traffic stays though it was decided to move it: the pass did not get that far, or was not to change anything."""
 
@@ -136,7 +138,7 @@ def _digits(value: float | None) -> float | None:
     return None if found is None else float(f"{found:.6g}")
 
 
-def needs(service: str, told: Mapping[str, Any]) -> list[str]:
+def needs(service: str, told: Mapping[str, Any]) -> list[Need]:
     """Say what a person has to see to about a rollout, each with the command that does it.
 
     Args:
@@ -144,21 +146,28 @@ def needs(service: str, told: Mapping[str, Any]) -> list[str]:
         told: As `told_rollout` gives it.
     """
     why, wait, phase = told["why"], told["wait"], told["phase"]
+    stuck = ("stuck", f"its rollout stands: {why}")
     by_wait = {
-        "Approval": f"its rollout waits for an approval: mlservice promote {service} --step {told['step']}",
-        "Paused": f"its rollout is paused: {why}: mlservice resume {service}, or mlservice abort {service}",
-        "StableFailing": f"its rollout stands: {why}",
-        "MetricsMissing": f"its rollout stands: {why}",
-        "NoCapacity": f"its rollout stands: {why}",
+        "Approval": (
+            "approval",
+            f"its rollout waits for an approval: mlservice promote {service} --step {told['step']}",
+        ),
+        "Paused": ("paused", f"its rollout is paused: {why}: mlservice resume {service}, or mlservice abort {service}"),
+        "StableFailing": stuck,
+        "MetricsMissing": stuck,
+        "NoCapacity": stuck,
     }
     by_phase = {
-        "Pinned": f"its traffic was moved by hand: {why}",
-        "RolledBack": f"a version was rolled back: {why}: mlservice retry {service}, or apply a better one",
-        "Failed": f"its version cannot start: {why}",
+        "Pinned": ("pinned", f"its traffic was moved by hand: {why}"),
+        "RolledBack": (
+            "rolled back",
+            f"a version was rolled back: {why}: mlservice retry {service}, or apply a better one",
+        ),
+        "Failed": ("not working", f"its version cannot start: {why}"),
     }
-    found = [by_wait.get(wait, ""), by_phase.get(phase, "")]
+    found = [each for each in (by_wait.get(wait), by_phase.get(phase)) if each]
     if wait == "NotEnoughData" and "the deadline is over" in why:
-        found.append(f"its rollout has too few requests, past its deadline: {why}")
+        found.append(("no data", f"its rollout has too few requests, past its deadline: {why}"))
     if told["refused"]:
-        found.append(told["refused"])
-    return [text(each) for each in found if each]
+        found.append(("order refused", told["refused"]))
+    return [(kind, text(said)) for kind, said in found]

@@ -116,7 +116,7 @@ def retraining(
     }
 
 
-def needs(service: str, told: Mapping[str, Any], now: datetime) -> list[str]:
+def needs(service: str, told: Mapping[str, Any], now: datetime) -> list[tuple[str, str]]:
     """Say what a person has to see to about trainings.
 
     Args:
@@ -130,4 +130,5 @@ def needs(service: str, told: Mapping[str, Any], now: datetime) -> list[str]:
             f"trainings failed in a row, and none starts until {datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC: "
             f"mlservice why {service}, then mlservice retrain {service} --reset-circuit"
         )
-    return [*found, *([told["problem"]] if told["problem"] else [])]
+    said = [*found, *([told["problem"]] if told["problem"] else [])]
+    return [("trainings", text(each)) for each in said]

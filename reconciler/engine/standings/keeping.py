@@ -167,7 +167,8 @@ def _unread(before: Mapping[Key, Mapping[str, Any]], there: Collection[Key], sha
     found = []
     for key, each in sorted(before.items()):
         if key not in there and shard.takes(*key):
-            found.append({**each, "state": UNSEEN, "needsYou": [_UNREAD]})
+            needs = {"needsYou": [_UNREAD], "needs": [{"kind": UNSEEN, "why": _UNREAD}]}
+            found.append({**each, **needs, "state": UNSEEN})
     return found
 
 

@@ -13,9 +13,11 @@ from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass
 from reconciler.engine.standings.making import Making, head
 from reconciler.engine.standings.signals import read_answers
+from reconciler.engine.standings.subject import sort_of, told_needs
 from reconciler.engine.status import ServiceStatus, Statuses, read_status
 from schemas import LoadedService
 from schemas.kept import Standings
+from schemas.kept.standings import MOST_VERSIONS
 from schemas.operator import is_operators
 
 if TYPE_CHECKING:
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from reconciler.engine.passes import Planner
     from reconciler.engine.session import Session
     from schemas import Loaded
-
-_MOST_NEEDS = 30
 
 
 class _Silence:
@@ -102,11 +102,11 @@ def _told(session: Session, status: ServiceStatus) -> dict[str, Any]:
         "url": word(said["url"]),
         "asked": name(said["asked"]),
         "serving": name(said["serving"]),
-        "needsYou": [text(each) for each in said["needsYou"]][:_MOST_NEEDS],
+        **told_needs((sort_of(each), text(each)) for each in said["needsYou"]),
         "problem": text(said["problem"]),
         "checked": moment(said["lastChecked"]),
         "changed": moment(said["lastChanged"]),
-        "versions": [_version(each) for each in said["revisions"]][:_MOST_NEEDS],
+        "versions": [_version(each) for each in said["revisions"]][:MOST_VERSIONS],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -106,9 +106,9 @@ def told(subject: Subject, before: Mapping[str, Any], about: About) -> dict[str,
         "pending": redacted_data([each for each in subject.told.changes if each["outcome"] != DONE][:MOST_PENDING]),
     }
     if subject.planned is None:  # the rest is as the last pass that could look found it
-        needs = [text(each) for each in [_standing(subject, about).alarm] if each]
-        problems = text("; ".join(subject.told.problems))
-        return {**before, **head, "needsYou": needs, "problem": problems}
+        alarm = text(_standing(subject, about).alarm)
+        needs = told_needs([(subject.told.state, alarm)] if alarm else [])
+        return {**before, **head, **needs, "problem": text("; ".join(subject.told.problems))}
     trail, gone = _trail(subject, before.get("trail") or (), about)
     status = _status(subject, about)
     rollout = moving.told_rollout(subject.going.rollout, subject.going.step) if subject.going else None
@@ -134,7 +134,7 @@ def told(subject: Subject, before: Mapping[str, Any], about: About) -> dict[str,
         "budget": budget,
         "leftOut": int(before.get("leftOut") or 0) + gone,
     }
-    return {**found, "needsYou": _needs(subject, found, status, about)}
+    return {**found, **told_needs(_needs(subject, found, status, about))}
 
 
 def _head(subject: Subject, about: About) -> dict[str, Any]:
@@ -227,24 +227,48 @@ def _cost(subject: Subject) -> dict[str, Any] | None:
     return money.told_cost(cost, Decimal(usage.requests_per_second), Decimal(usage.rows_per_request))
 
 
-def _needs(subject: Subject, found: Mapping[str, Any], status: ServiceStatus, about: About) -> list[str]:
+def _needs(subject: Subject, found: Mapping[str, Any], status: ServiceStatus, about: About) -> Iterator[moving.Need]:
     """Say everything that a person has to see to, what is worst first."""
     service = subject.loaded.name
-    said = [text(each) for each in status.needs_you]
+    for said in status.needs_you:
+        yield _sort(said, subject, about), text(said)
     if about.by_hand and subject.told.state == REPORTED:
-        said.append("it differs from its spec: mlservice plan, then mlservice apply")
+        yield REPORTED, "it differs from its spec: mlservice plan, then mlservice apply"
     if subject.loaded.management.mode is not Mode.OBSERVE and found["rollout"]:
-        said += moving.needs(service, found["rollout"])
+        yield from moving.needs(service, found["rollout"])
     if found["retraining"]:
-        said += training.needs(service, found["retraining"], about.now)
+        yield from training.needs(service, found["retraining"], about.now)
     if found["monitoring"]:
-        said += _drifting(subject, found["monitoring"])
+        yield from _drifting(subject, found["monitoring"])
     if found["budget"]:
-        said += money.needs(service, found["budget"])
-    return list(dict.fromkeys(said))[:_MOST_NEEDS]
+        yield from money.needs(service, found["budget"])
 
 
-def _drifting(subject: Subject, monitoring: Mapping[str, Any]) -> Iterator[str]:
+def _sort(said: str, subject: Subject, about: About) -> str:
+    """Give the sort of what `mlservice status` says."""
+    return subject.told.state if said == _standing(subject, about).alarm else sort_of(said)
+
+
+def sort_of(said: str) -> str:
+    """Give the sort of what `mlservice status` says of the service itself.
+
+    Args:
+        said: As `ServiceStatus.needs_you` has it.
+    """
+    return "open" if said.startswith("NOT PRIVATE") else "not working"
+
+
+def told_needs(needs: Iterable[moving.Need]) -> dict[str, Any]:
+    """Give what a person has to see to once each, with and without their sorts.
+
+    Args:
+        needs: Each with its sort.
+    """
+    once = [*dict.fromkeys(needs)][:_MOST_NEEDS]
+    return {"needsYou": [said for _, said in once], "needs": [{"kind": sort, "why": said} for sort, said in once]}
+
+
+def _drifting(subject: Subject, monitoring: Mapping[str, Any]) -> Iterator[moving.Need]:
     """Name breaches that start no training."""
     spec = subject.loaded.service.spec
     triggers = [trigger.when for trigger in spec.triggers] if spec.retraining else []
@@ -252,7 +276,8 @@ def _drifting(subject: Subject, monitoring: Mapping[str, Any]) -> Iterator[str]:
     by_the_clock = any(when.schedule for when in triggers)
     for each in monitoring["comparisons"]:
         if each.get("since") and each["which"] not in answered and not by_the_clock:
-            yield text(
+            said = (
                 f"{each['which']} is a breach since {each['since']}, and no trigger trains because of it: "
                 f"mlservice monitor {subject.loaded.name}"
             )
+            yield "drift", text(said)
