@@ -188,6 +188,7 @@ def test_what_a_pass_found_is_shown_to_whoever_may_sign_in(page):
     shown = page.ask(page.reader)
 
     assert (shown.status_code, "churn" in shown.text) == (200, True)
+    assert "churn" in page.ask(page.reader, "/fleet.json").raise_for_status().text
     for answer in (page.ask(page.other), page.ask()):
         assert (answer.status_code in {302, 403}, "churn" in answer.text) == (True, False)
 
