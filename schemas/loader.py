@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from schemas.checks import findings
 from schemas.checks.finding import Finding
-from schemas.collisions import Named, chained, collisions, several_operators, topics_told
+from schemas.collisions import Named, chained, collisions, pages_names, several_operators, topics_told
 from schemas.draft import Draft, drafts_of
 from schemas.environments import environment_problems, unknown_environment
 from schemas.expansions import Expansion, expansions_of
@@ -156,6 +156,8 @@ def load_valid(
     named = [Named(each.service, each.project, each.document) for each in _services(found)]
     clashing += collisions(named)
     clashing += several_operators([(each.project, each.document) for each in _operators(found)])
+    operators = [(each.project, each.operator, each.document) for each in _operators(found)]
+    clashing += pages_names(named, operators)
     told = topics_told(named)
     looping = {_place(each): list(chained(one, told)) for each, one in zip(_services(found), named, strict=True)}
     problems += [*clashing, *(problem for many in looping.values() for problem in many)]

@@ -117,6 +117,23 @@ def test_what_is_wrong_is_refused_with_its_place(file, lines, said):
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("enabled", "region", "refused"),
+    [("true", "europe-west1", True), ("false", "europe-west1", False), ("true", "europe-west4", False)],
+)
+def test_a_service_is_not_called_as_the_page_is(file, enabled, region, refused):
+    """Both would be one service of Cloud Run: the service is refused, and the operator goes on."""
+    page = f"  page: {{enabled: {enabled}, access: ['user:ann@acme.example']}}\n"
+    service = SERVICE.replace("name: churn", "name: mlservice-page").replace("europe-west1", region)
+    file.write_text(HEAD + page + service)
+
+    specs, problems = load_valid(file)
+
+    said = 'mlservice.yaml:9:18: metadata.name: "mlservice-page" is the name of the operator\'s page'
+    assert [said in str(each) for each in problems] == [True] * refused
+    assert ([each.name for each in specs.operators], len(specs.services)) == (["operator_mlservice"], 1 - refused)
+
+
 def test_a_project_has_one_operator(file):
     """Two would undo each other's work; the services beside them can be used all the same."""
     file.write_text(HEAD + "---\n" + HEAD.replace("name: mlservice", "name: another") + SERVICE)

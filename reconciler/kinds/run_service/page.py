@@ -34,6 +34,7 @@ from reconciler.kinds.run_service.record import LATEST, NAME, RunService, Traffi
 from reconciler.kinds.run_service.wanted import INVOKER, LETS_NOBODY_CALL
 from reconciler.lookups.image_digest import pinned_page
 from reconciler.lookups.project_number import agent, number_of
+from schemas.names import page_name
 
 if TYPE_CHECKING:
     from reconciler.core.facts import Facts
@@ -54,7 +55,7 @@ def has_page(operator: Operator) -> bool:
 
 def page_address(operator: Operator) -> Address:
     """Give the address of the page's service."""
-    return Address(NAME, operator.spec.region, f"{operator.name}-page")
+    return Address(NAME, operator.spec.region, page_name(operator.name))
 
 
 def account_of(operator: Operator, facts: Facts) -> duties.Account:
