@@ -37,7 +37,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     from page.server import server  # noqa: PLC0415 - late, for start-up
 
     emulator = environment.get("MLSERVICE_EMULATOR", "")
-    desk = Desk(Shelf(connected(environment[BUCKET], emulator=emulator)), clock(emulator))
+    desk = Desk(Shelf(connected(environment[BUCKET], emulator=emulator), local=bool(emulator)), clock(emulator))
     access = Signed(environment[AUDIENCE], f"{emulator}{_EMULATED_KEYS}" if emulator else KEYS)
     host, port = environment.get("HOST") or "0.0.0.0", int(environment.get("PORT") or 8080)
     uvicorn.run(server(desk, access, live="poll"), host=host, port=port, log_level="warning", access_log=False)

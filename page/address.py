@@ -48,7 +48,7 @@ class Links(Protocol):
         """Give the address of a view."""
 
     def data(self, view: View) -> str:
-        """Give the address of its data; empty where there is none."""
+        """Give the address of its data."""
 
     def asset(self, name: str) -> str:
         """Give the address of a static file."""
@@ -103,11 +103,9 @@ class Filed:
 
     Args:
         here: That file.
-        data_too: The report has data beside its pages.
     """
 
     here: str
-    data_too: bool = True
     queries: bool = False
 
     def view(self, view: View) -> str:
@@ -116,7 +114,7 @@ class Filed:
 
     def data(self, view: View) -> str:
         """Give the way to its data."""
-        return self._to(f"{file(view).removesuffix('.html')}.json") if self.data_too else ""
+        return self._to(f"{file(view).removesuffix('.html')}.json")
 
     def asset(self, name: str) -> str:
         """Give the way to a static file."""

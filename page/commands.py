@@ -37,25 +37,46 @@ class Command:
         return {"command": self.words, "does": self.does, "permission": self.needs}
 
 
-def of_service(verb: str, service: Data, **options: Any) -> Command:
-    """Make the command of a verb for one service.
+def of_service(verb: str, service: Data, *more: str, **options: Any) -> Command:
+    """Make the command of a verb for one service, where that is.
 
     Args:
         verb: Such as `promote`, or `budget lift`.
         service: Its standing.
+        more: Arguments after its name.
         options: More of them, such as `step=2`; those that are None are left out.
     """
     named = [f"--{name}={value}" for name, value in options.items() if value is not None]
     does, needs = _VERBS[verb]
-    return Command(shlex.join(["mlservice", *verb.split(), service["name"], *named]), does, needs)
+    if verb in _OF_SPECS and service.get("environment"):
+        named.append(f"--environment={service['environment']}")
+    words = ["mlservice", *verb.split(), service["name"], *more, *named, *_where(service)]
+    return Command(shlex.join(words), does, needs)
 
 
-def of_operator(verb: str) -> Command:
-    """Make a command about the job that reconciles."""
+def of_operator(verb: str, report: Data) -> Command:
+    """Make a command about the job that reconciles.
+
+    Args:
+        verb: Such as `operator run`.
+        report: Anything that says which project it is.
+    """
     does, needs = _OPERATOR[verb]
-    return Command(f"mlservice {verb}", does, needs)
+    return Command(shlex.join(["mlservice", *verb.split(), *_where(report)]), does, needs)
 
 
+def _where(told: Data) -> list[str]:
+    """Say which project a command is for: one that is copied must not reach another, and least of all a real one."""
+    local, project = told.get("local"), told.get("project")
+    if local:
+        return ["--local"] if project in {None, "", LOCAL} else ["--local", f"--project={project}"]
+    return [f"--project={project}"] if project else []
+
+
+LOCAL = "local"
+"""The emulator's project, where no other is named."""
+_OF_SPECS = {"promote", "pause", "resume", "abort", "retry", "rollback", "rollout"}
+"""Verbs that read the spec, and so its environment."""
 _VERBS = {
     "promote": ("let the next step begin now", _ORDERS),
     "pause": ("hold the rollout where it is", _ORDERS),
@@ -69,6 +90,7 @@ _VERBS = {
     "history": ("show what became of it", _READS),
     "status": ("show it as it is now", "run.services.get, and reading what belongs to it"),
     "rollout": ("show what the rollout waits for", "run.services.get, and monitoring.timeSeries.list"),
+    "predict": ("send rows to it", "run.routes.invoke on the service"),
     "monitor": ("show how far its data are from their baseline", "aiplatform.modelMonitoringJobs.list"),
 }
 _OPERATOR = {

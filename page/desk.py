@@ -113,7 +113,7 @@ class Desk:
         query = Query.of(view.query)
         if view.name == "fleet":
             found = self.rows(snapshot)
-            numbers = delivery(self._timeline(view), now)
+            numbers = delivery(self._timeline(view), snapshot.fleet(), now)
             return {**fleet(found, query, self.per_page, snapshot.passes), "delivery": numbers}
         if view.name == "cost":
             return cost_view(self.rows(snapshot), query, self.per_page)
@@ -186,6 +186,7 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
     due: list[Any] = [moment.isoformat() for moment in snapshot.due if moment > now]
     return {
         "place": place,
+        "target": " --local" if snapshot.local else "",
         "projects": projects,
         "at": snapshot.at.isoformat() if snapshot.at else None,
         "next": due[0] if due else None,

@@ -41,21 +41,21 @@ class Written:
     start: Path
 
 
-def write(source: Source, folder: Path, *, clock: Callable[[], datetime], data: bool = True) -> Written:
+def write(source: Source, folder: Path, *, clock: Callable[[], datetime], local: bool = False) -> Written:
     """Write the page of a moment.
 
     Args:
         source: Where documents lie.
         folder: Where to; it is made. What is in it and of the same name is written over.
         clock: Gives the time, aware.
-        data: Write the data of each view beside it, as JSON.
+        local: Documents are an emulator's.
 
     Raises:
         SourceError: Documents cannot be listed or read.
         OSError: A file cannot be written.
     """
     now = clock()
-    shelf = Shelf(source, fresh_s=float("inf"), past_fresh_s=float("inf"), patient=True)
+    shelf = Shelf(source, fresh_s=float("inf"), past_fresh_s=float("inf"), local=local, patient=True)
     desk = Desk(shelf, lambda: now, per_page=_ALL)
     snapshot = desk.shelf.look()
     if snapshot.trouble:
@@ -63,7 +63,7 @@ def write(source: Source, folder: Path, *, clock: Callable[[], datetime], data: 
     services = [*snapshot.fleet()]
     sizes = [_put(folder / "static" / name, assets()[name].content) for name in _NEEDED]
     for view in _views(services):
-        sizes += _write_view(folder, desk, view, now, data=data)
+        sizes += _write_view(folder, desk, view, now)
     return Written(len(services), len(sizes), sum(sizes), snapshot.unreadable, folder / file(View("fleet")))
 
 
@@ -76,14 +76,12 @@ def _views(services: list[Data]) -> Iterator[View]:
             yield View(name, slug(service["region"]), slug(service["name"]))
 
 
-def _write_view(folder: Path, desk: Desk, view: View, now: datetime, *, data: bool) -> list[int]:
+def _write_view(folder: Path, desk: Desk, view: View, now: datetime) -> list[int]:
     made, name = desk.make(view), file(view)
-    page = html(made, Filed(name, data_too=data), now=now)
-    sizes = [_put(folder / name, page.encode(errors="replace"))]
-    if data:
-        told = json.dumps(made.to_json(), ensure_ascii=False, separators=(",", ":"))
-        sizes.append(_put(folder / f"{name.removesuffix('.html')}.json", told.encode(errors="replace")))
-    return sizes
+    page = html(made, Filed(name), now=now)
+    told = json.dumps(made.to_json(), ensure_ascii=False, separators=(",", ":"))
+    texts = {name: page, f"{name.removesuffix('.html')}.json": told}
+    return [_put(folder / each, text.encode(errors="replace")) for each, text in texts.items()]
 
 
 def _put(path: Path, content: bytes) -> int:

@@ -20,6 +20,8 @@ OF_ONE = 50
 """Entries that are shown of one service."""
 WAITED_FOR_S = 30.0
 """What is older than this is not shown while it is looked again."""
+SHORTLY_S = 0.25
+"""So long the past is waited for where it is not needed: a short one is there by then."""
 KEPT = 5000
 """Entries that are held in memory."""
 READERS = 16
@@ -35,6 +37,7 @@ class Shelf:
         source: Where they lie.
         fresh_s: For how long what was listed is believed, in seconds.
         past_fresh_s: The same of the history: its list grows with the fleet.
+        local: They are an emulator's.
         patient: Nobody asks twice, so whatever is asked for is waited for.
         ticks: Gives seconds that only go forward.
     """
@@ -42,6 +45,7 @@ class Shelf:
     source: Source
     fresh_s: float = 5.0
     past_fresh_s: float = 30.0
+    local: bool = False
     patient: bool = False
     ticks: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -86,7 +90,7 @@ class Shelf:
             self._read_what_changed(listed)
         except SourceError as error:
             return self._snapshot.but(str(error))
-        return Snapshot.of(key, {name: each for name, (_, each) in self._held.items()})
+        return Snapshot.of(key, {name: each for name, (_, each) in self._held.items()}, local=self.local)
 
     def _listed(self) -> Mapping[str, str]:
         found: dict[str, str] = {}
@@ -123,8 +127,8 @@ class Shelf:
         """Give what became of all services, the newest first.
 
         Args:
-            wait: Until it is read: the list is long, and each entry an object. Else what was read before is given,
-                nothing at first, and it is read beside.
+            wait: Until it is read: the list may be long, and each entry is an object. Else, where that takes longer
+                than `SHORTLY_S`, what was read before is given, nothing at first, and it is read beside.
         """
         return self._past("history/", NEWEST, wait=wait)
 
@@ -138,8 +142,10 @@ class Shelf:
             return past
         if not wait:
             if not self._reading.locked():
-                threading.Thread(target=self._read_past, args=(below, most), daemon=True).start()
-            return past
+                reader = threading.Thread(target=self._read_past, args=(below, most), daemon=True)
+                reader.start()
+                reader.join(SHORTLY_S)
+            return self._pasts.get(below, (0.0, past))[1]
         return self._read_past(below, most)
 
     def _read_past(self, below: str, most: int) -> Past:

@@ -39,6 +39,7 @@ class Snapshot:
         passes: Latest report of each shard of each operator.
         standings: Documents of what shards knew, without their services.
         unreadable: Sentences about documents that cannot be read.
+        local: It is of an emulator: so are commands to copy.
         trouble: Why this is not what is there now; empty where it is.
     """
 
@@ -47,22 +48,25 @@ class Snapshot:
     passes: tuple[Data, ...] = ()
     standings: tuple[Data, ...] = ()
     unreadable: tuple[str, ...] = ()
+    local: bool = False
     trouble: str = ""
 
     @classmethod
-    def of(cls, key: str, documents: Mapping[str, Data | str]) -> Snapshot:
+    def of(cls, key: str, documents: Mapping[str, Data | str], *, local: bool = False) -> Snapshot:
         """Put documents together.
 
         Args:
             key: Names their versions.
             documents: By name; a text where one cannot be read.
+            local: They are an emulator's.
         """
-        read = {name: each for name, each in sorted(documents.items()) if not isinstance(each, str)}
+        read = {name: {**each, "local": local} for name, each in sorted(documents.items()) if not isinstance(each, str)}
         standings = [each for name, each in read.items() if "/standings/" in name]
         passes = [each for name, each in read.items() if "/latest/" in name]
         services: dict[tuple[str, str], Data] = {}
         for told in sorted(standings, key=_moment):
-            services |= {(each["region"], each["name"]): each for each in told["services"]}
+            above = {"local": local, "byHand": not told["operator"]}
+            services |= {(each["region"], each["name"]): {**each, **above} for each in told["services"]}
         for report in sorted(passes, key=_moment):
             for name, told in report["services"].items():
                 where = told["region"], name
@@ -73,6 +77,7 @@ class Snapshot:
             tuple(passes),
             tuple({name: told for name, told in each.items() if name != "services"} for each in standings),
             tuple(each for _, each in sorted(documents.items()) if isinstance(each, str)),
+            local,
         )
 
     def but(self, trouble: str) -> Snapshot:
@@ -102,7 +107,14 @@ def _moment(document: Data) -> str:
 
 def _joined(standing: Data | None, told: Data, name: str, report: Data) -> Data:
     """Add to what is known of a service what its last pass did."""
-    bare = {"name": name, "region": told["region"], "project": report["project"], "checked": report["ended"]}
+    bare = {
+        "name": name,
+        "region": told["region"],
+        "project": report["project"],
+        "checked": report["ended"],
+        "local": report["local"],
+    }
     known = standing or bare
     cost = known.get("cost") or told["cost"]
-    return {**bare, **known, "cost": cost, "report": told, "operator": report["operator"]}
+    told_of = {**bare, **{name: value for name, value in known.items() if value or name not in bare}}
+    return {**told_of, "cost": cost, "report": told, "operator": report["operator"]}

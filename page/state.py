@@ -60,7 +60,7 @@ class Need:
     """Something that waits for a person.
 
     Args:
-        kind: What sort, in a word or two.
+        about: What sort, as standings name it.
         tone: `needs` or `bad`.
         reason: Why, in words.
         command: What helps.
@@ -68,16 +68,27 @@ class Need:
         until: When it ends by itself; None where it does not.
     """
 
-    kind: str
+    about: str
     tone: Tone
     reason: str
     command: Command
     since: str | None = None
     until: str | None = None
 
+    @property
+    def kind(self) -> str:
+        """Say what sort it is, in a word or two."""
+        return _KINDS.get(self.about, self.about)
+
     def to_json(self) -> Data:
         """Give it as plain data."""
-        told = {"kind": self.kind, "tone": str(self.tone), "sign": SIGNS[self.tone], "reason": self.reason}
+        told = {
+            "kind": self.kind,
+            "about": self.about,
+            "tone": str(self.tone),
+            "sign": SIGNS[self.tone],
+            "reason": self.reason,
+        }
         return {**told, "since": self.since, "until": self.until, **self.command.to_json()}
 
 
@@ -114,26 +125,33 @@ def is_moving(service: Data) -> bool:
 
 
 def needs_of(service: Data) -> list[Need]:
-    """List what of a service waits for a person: what is broken first, each once."""
-    found = [*_of_the_pass(service), *_of_the_rollout(service), *_of_the_budget(service), *_of_the_data(service)]
-    found += [_told(service, text) for text in service.get("needsYou") or () if not _is_said(text, found)]
-    return sorted(found, key=lambda need: _WORST_FIRST.index(need.tone))
+    """List what of a service waits for a person: what is broken first, each once.
+
+    What a pass says of it counts; since when, and which command helps, is read off the rest.
+    """
+    known = [*_of_the_pass(service), *_of_the_rollout(service), *_of_the_budget(service), *_of_the_data(service)]
+    told = service.get("needs") or ()
+    if told or service.get("versions"):
+        said = {each["kind"] for each in told}
+        known = [need for need in known if need.about in said or need.about in _BY_REPORTS]
+    known += [_told(service, each) for each in told if each["kind"] not in {need.about for need in known}]
+    return sorted(known, key=lambda need: _WORST_FIRST.index(need.tone))
 
 
 def _of_the_pass(service: Data) -> Iterator[Need]:
     told, report = reported(service), service.get("report") or {}
     why = "; ".join(report.get("problems") or ())
     if told in _FAILED:
-        command = of_service("why", service) if told == "failed" else of_operator("plan")
-        yield Need(_FAILED[told], Tone.BAD, why or service.get("problem") or "The last pass could not.", command)
+        command = of_service("why", service) if told == "failed" else of_operator("plan", service)
+        yield Need(told, Tone.BAD, why or service.get("problem") or "The last pass could not.", command)
     elif service.get("problem"):
         yield Need("not working", Tone.BAD, service["problem"], of_service("status", service))
     elif told == "held":
-        yield Need("held", Tone.NEEDS, why or _changes(report), of_operator("operator proceed"))
+        yield Need("held", Tone.NEEDS, why or _changes(report), of_operator("operator proceed", service))
     elif told == "reported":
-        yield Need("differs", Tone.NEEDS, why or _changes(report), of_operator("plan"))
+        yield Need("reported", Tone.NEEDS, why or _changes(report), of_operator("plan", service))
     elif told in _PERSON and why:
-        yield Need(_PERSON[told], Tone.NEEDS, why, of_service("why", service))
+        yield Need(told, Tone.NEEDS, why, of_service("why", service))
 
 
 def _changes(report: Data) -> str:
@@ -146,21 +164,21 @@ def _of_the_rollout(service: Data) -> Iterator[Need]:
         return
     why, since = rollout["why"], rollout.get("since")
     if rollout["phase"] == "Pinned":
-        yield Need("pinned by hand", Tone.NEEDS, why, of_service("resume", service), since)
+        yield Need("pinned", Tone.NEEDS, why, of_service("resume", service), since)
     elif rollout["phase"] in {"RolledBack", "Failed"}:
-        kind = "rolled back" if rollout["phase"] == "RolledBack" else "version failed"
+        kind = "rolled back" if rollout["phase"] == "RolledBack" else "not working"
         yield Need(kind, Tone.NEEDS, why, of_service("retry", service), since)
     elif rollout["wait"] == "Approval":
         yield Need("approval", Tone.NEEDS, why, of_service("promote", service, step=rollout["step"] or None), since)
     elif rollout["wait"] == "Paused":
         yield Need("paused", Tone.NEEDS, why, of_service("resume", service), since)
-    elif rollout["wait"] in {"MetricsMissing", "StableFailing", "NoCapacity"}:
-        yield Need(_STUCK[rollout["wait"]], Tone.NEEDS, why, of_service("rollout", service), since)
+    elif rollout["wait"] in _STUCK:
+        yield Need("stuck", Tone.NEEDS, why, of_service("rollout", service), since)
     if rollout.get("refused"):
         yield Need("order refused", Tone.NEEDS, rollout["refused"], of_service("rollout", service))
 
 
-_STUCK = {"MetricsMissing": "no metrics", "StableFailing": "stable fails", "NoCapacity": "no capacity"}
+_STUCK = {"MetricsMissing", "StableFailing", "NoCapacity"}
 
 
 def _of_the_budget(service: Data) -> Iterator[Need]:
@@ -180,13 +198,13 @@ def _of_the_data(service: Data) -> Iterator[Need]:
             columns = ", ".join(each["columns"][:5])
             why = each["reason"] or f"{each['which']} of {columns or 'its data'} is beyond its limit"
             command = of_service("retrain" if retraining else "monitor", service)
-            yield Need("data drift, no training", Tone.NEEDS, why, command, each.get("since"))
+            yield Need("drift", Tone.NEEDS, why, command, each.get("since"))
     if retraining and retraining["frozen"]:
-        yield Need("training stopped", Tone.NEEDS, retraining["frozen"], of_service("why", service))
+        yield Need("trainings", Tone.NEEDS, retraining["frozen"], of_service("why", service))
     until = (retraining or {}).get("circuitUntil")
     if until:
         why = "Trainings failed so often in a row that none starts by itself."
-        yield Need("training stopped", Tone.NEEDS, why, of_service("why", service), None, until)
+        yield Need("trainings", Tone.NEEDS, why, of_service("why", service), None, until)
 
 
 def _is_answered(retraining: Data | None) -> bool:
@@ -204,45 +222,40 @@ def needs_of_operator(passes: tuple[Data, ...]) -> Iterator[tuple[str, Need]]:
     for report in passes:
         name = report["operator"] or "the job"
         for problem in report["problems"][:_MOST]:
-            yield name, Need("pass failed", Tone.BAD, problem, of_operator("operator logs"), report["ended"])
+            yield name, Need("pass failed", Tone.BAD, problem, of_operator("operator logs", report), report["ended"])
         held = (report["canary"] or {}).get("held") or {}
         if held:
             first = "; ".join(f"{address}: {why}" for address, why in sorted(held.items())[:_MOST])
-            yield name, Need("held", Tone.NEEDS, first, of_operator("operator proceed"), report["ended"])
+            yield name, Need("held", Tone.NEEDS, first, of_operator("operator proceed", report), report["ended"])
         for each in report["orphaned"]:
             if each["state"] == "orphaned" and not each["goes"]:
                 why = each["reason"] or "no spec wants it any more, and it stays"
-                command = of_service("why", {"name": each["name"]})
+                command = of_service("why", {**report, "name": each["name"]})
                 yield each["name"], Need("orphaned", Tone.NEEDS, why, command, each["since"] or None)
 
 
 _MOST = 3
-_SAID = {
-    "approval": "approval",
-    "paused": "paused",
-    "rolled back": "rolled back",
-    "version failed": "cannot start",
-    "pinned by hand": "pinned",
-    "budget": "budget",
-    "data drift, no training": "drift",
-    "training stopped": "training",
-    "stable fails": "stable version",
-    "no metrics": "metrics",
-    "failed": "failed",
-    "not working": "not working",
+_KINDS = {
+    "pinned": "pinned by hand",
+    "no data": "not enough data",
+    "drift": "data drift, no training",
+    "trainings": "training stopped",
+    "open": "not private",
+    "needs a person": "needs you",
+    "reported": "differs",
 }
-"""By which word a sentence of a standing tells of something that is listed already, with its command."""
-_LATE = "too few requests"
+"""What is said for a sort, where that is not its name."""
+_BY_REPORTS = {"failed", "refused", "blocked", "reported", "held", "vulnerable", "needs a person", "not working"}
 
 
-def _is_said(text: str, found: list[Need]) -> bool:
-    return any(text in need.reason or _SAID.get(need.kind, text) in text for need in found)
-
-
-def _told(service: Data, text: str) -> Need:
-    """Make something of what a standing says in words alone."""
-    rollout = service.get("rollout") or {}
-    if _LATE in text and is_moving(service):
+def _told(service: Data, each: Data) -> Need:
+    """Make something of what a pass says in words alone."""
+    rollout, kind = service.get("rollout") or {}, each["kind"]
+    tone = Tone.BAD if kind in {*_FAILED, "not working"} else Tone.NEEDS
+    if kind == "no data" and is_moving(service):
         order = of_service("promote", service, step=rollout["step"] or None)
-        return Need("not enough data", Tone.NEEDS, rollout["why"] or text, order, rollout.get("since"))
-    return Need("needs you", Tone.NEEDS, text, of_service("status", service))
+        return Need(kind, tone, rollout["why"] or each["why"], order, rollout.get("since"))
+    return Need(kind, tone, each["why"], of_service(_HELPS.get(kind, "status"), service))
+
+
+_HELPS = {"drift": "monitor", "trainings": "why", "budget": "why", "stuck": "rollout", "order refused": "rollout"}

@@ -6,7 +6,7 @@ from collections import Counter
 
 from page.commands import of_operator
 from page.documents import Data
-from page.snapshot import Snapshot
+from page.snapshot import OPERATOR, Snapshot
 from page.words import short
 
 
@@ -15,6 +15,7 @@ def operator_view(snapshot: Snapshot) -> Data:
     told = {(each["operator"], each["shard"]["index"]): each for each in snapshot.standings}
     passes = [_pass(each, told.get((each["operator"], each["shard"]["index"]))) for each in snapshot.passes]
     commands = ("operator status", "operator run", "operator logs") if passes else ("install", "doctor")
+    about = next(iter([*snapshot.passes, *snapshot.standings]), {"local": snapshot.local})
     return {
         "passes": passes,
         "unreadable": list(snapshot.unreadable),
@@ -25,12 +26,12 @@ def operator_view(snapshot: Snapshot) -> Data:
             for address, reason in sorted(((report["canary"] or {}).get("held") or {}).items())
         ],
         "warnings": [each for told in snapshot.standings for each in told["warnings"]],
-        "commands": [of_operator(each).to_json() for each in commands],
+        "commands": [of_operator(each, about).to_json() for each in commands],
     }
 
 
 def _pass(report: Data, standing: Data | None) -> Data:
-    states = Counter(each["state"] for name, each in report["services"].items())
+    states = Counter(each["state"] for name, each in report["services"].items() if not name.startswith(OPERATOR))
     bundle, build, source = report["bundle"] or {}, report["build"] or {}, report["source"] or {}
     well = not report["exitCode"]
     return {

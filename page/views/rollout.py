@@ -46,7 +46,8 @@ def rollout_view(service: Data) -> Data:
         "checks": [_verdict(each, "check") for each in (rollout or {}).get("checks") or ()],
         "rejected": list((rollout or {}).get("rejected") or ()),
         "traffic": row_of(service).data["traffic"],
-        "percents": _percents(trail),
+        "byHand": bool(service.get("byHand")),
+        "percents": [] if service.get("byHand") else _percents(trail),
         "decisions": [_decision(each) for each in [*reversed(trail)][:DECISIONS]],
         "leftOut": (service.get("leftOut") or 0) + max(0, len(trail) - DECISIONS),
     }

@@ -36,6 +36,7 @@ def service_view(service: Data, past: Past) -> Data:
         "commands": [each.to_json() for each in _commands(service)],
         "call": _call(service),
         "history": [told_entry(each) for each in past.entries[:RECENT]],
+        "historyCommand": of_service("history", service).words,
         "historyOlder": past.older + max(0, len(past.entries) - RECENT),
         "unreadable": list(past.unreadable),
         "has": {
@@ -87,7 +88,10 @@ def _commands(service: Data) -> Iterable[Command]:
         yield of_service("resume", service)
     elif rollout.get("phase") in {"RolledBack", "Failed"}:
         yield of_service("retry", service)
-    elif rollout:
+    elif any(
+        each["state"] == "ready" and not each["rejected"] and not each["percent"]
+        for each in service.get("versions") or ()
+    ):
         yield of_service("rollback", service)
     if service.get("retraining"):
         yield of_service("retrain", service)
@@ -96,7 +100,7 @@ def _commands(service: Data) -> Iterable[Command]:
     yield of_service("why", service)
     yield of_service("status", service)
     if _pending(service):
-        yield of_operator("plan")
+        yield of_operator("plan", service)
 
 
 _BODIES: Mapping[str, tuple[str, str]] = {
@@ -109,8 +113,7 @@ _BODIES: Mapping[str, tuple[str, str]] = {
 def _call(service: Data) -> list[Data]:
     """Say how it is asked, on the command line and by curl."""
     url, name = _address(service.get("url") or ""), service["name"]
-    command = shlex.join(["mlservice", "predict", name, "-d", '{"instances": [ … ]}'])
-    told = [{"by": "mlservice", "command": command}]
+    told = [{"by": "mlservice", "command": of_service("predict", service, "rows.json").words}]
     if url and service.get("protocol"):
         path, body = _BODIES.get(service["protocol"], _BODIES["vertex"])
         token = "$(gcloud auth print-identity-token)"  # noqa: S105 - a command that gives one

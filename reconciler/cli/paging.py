@@ -86,11 +86,11 @@ class Looking:
     """Looks at services as they are, where no job does.
 
     Args:
-        look: Looks; gets what was seen last.
+        look: Looks.
         reported: Tells whether a job reports.
     """
 
-    look: Callable[[Standings | None], Standings]
+    look: Callable[[], Standings]
     reported: Callable[[], bool]
     _seen: Standings | None = None
     _said: str = ""
@@ -108,7 +108,7 @@ class Looking:
             ReconcilerError: It cannot be looked.
         """
         if not self.reported():
-            self._seen = self.look(None)
+            self._seen = self.look()
         yield
 
     @contextmanager
@@ -129,7 +129,7 @@ class Looking:
     def _on(self, every_s: float) -> None:
         while not self._over.is_set():
             try:
-                self._seen = None if self.reported() else self.look(self._seen)
+                self._seen = None if self.reported() else self.look()
                 self._said = ""
             except errors.ReconcilerError as error:  # what was seen stays; it is said once
                 if str(error) != self._said:
@@ -138,7 +138,8 @@ class Looking:
             self._over.wait(every_s)
 
 
-def _look(session: Session, specs: Specs | None, seen: Standings | None) -> Standings:
+def _look(session: Session, specs: Specs | None) -> Standings:
+    """Look at what there is. Looks of ours are no decisions, so none is told of that was made before."""
     from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
 
     from reconciler.engine.standings.now import standings_now  # noqa: PLC0415 - late, for start-up
@@ -146,7 +147,7 @@ def _look(session: Session, specs: Specs | None, seen: Standings | None) -> Stan
     plan = partial(plan_documents, session)
     found = specs.documents if specs else ()
     environment = next((each.environment for each in found if each.environment), None) or ""
-    return standings_now(session, found, plan, before=seen, environment=environment, program=version("mlservice"))
+    return standings_now(session, found, plan, environment=environment, program=version("mlservice"))
 
 
 def _is_reported(bucket: Source) -> bool:

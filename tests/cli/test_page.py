@@ -1,6 +1,8 @@
 """`mlservice page` and `mlservice report`: what passes left, and what is there where no pass was."""
 
+import importlib
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -8,9 +10,14 @@ import time
 import urllib.error
 import urllib.request
 
+import typer
+
+from page.address import OF_ALL, OF_ONE, View, slug
+from reconciler.cli.app import module_of
 from tests.cli.test_reconcile import AS_THE_JOB
 from tests.operating import spec
 from tests.page import samples
+from tests.page.conftest import desk_of
 from tests.page.structure import read
 
 SECRET = "hunter2hunter2hunter2"
@@ -53,6 +60,51 @@ def test_without_a_job_it_looks_by_itself(shell, operator):
     assert (told["name"], told["traffic"][0]["percent"]) == ("churn", 100)
     assert told["url"].startswith("http://127.0.0.1:")
     assert shell("operator", "status", "--local").code != 0
+
+
+def test_what_is_copied_is_a_command(tmp_path):
+    """Every command that a page shows exists, with each of its options."""
+    samples.write(samples.fleet(28), tmp_path)
+    desk = desk_of(tmp_path, fresh_s=float("inf"))
+    lines = set()
+    for view in views(desk):
+        lines |= {each["command"] for each in commands_in(desk.make(view).data)}
+
+    refused = {line: why for line in sorted(lines) if line.startswith("mlservice ") and (why := unparsed(line))}
+
+    assert len({line.split()[1] for line in lines}) > 10
+    assert refused == {}
+
+
+def views(desk):
+    """Every view of a fleet."""
+    yield from (View(name) for name in OF_ALL)
+    for region, name in desk.shelf.look().services:
+        yield from (View(each, slug(region), slug(name)) for each in OF_ONE)
+
+
+def commands_in(told):
+    """Find what has a command, at any depth."""
+    if isinstance(told, dict):
+        yield from [told] if "command" in told else []
+        for each in told.values():
+            yield from commands_in(each)
+    elif isinstance(told, list):
+        for each in told:
+            yield from commands_in(each)
+
+
+def unparsed(line):
+    """Say why the command line does not take it; empty where it does."""
+    words = shlex.split(line)[1:]
+    command, arguments = typer.main.get_command(importlib.import_module(module_of(words[0])).app), words[1:]
+    while hasattr(command, "commands"):
+        command, arguments = command.commands[arguments[0]], arguments[1:]
+    try:
+        command.make_context(words[0], [*arguments]).close()
+    except Exception as error:  # noqa: BLE001 - whatever the library raises is the finding
+        return str(error) or type(error).__name__
+    return ""
 
 
 def test_open_pages_follow_an_apply(shell, operator):

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from page.address import OF_ALL, OF_ONE, slug
+from page.desk import Desk
 from page.rendering import templates
+from page.shelf import Shelf
+from page.sources import Folder
 from tests.page import samples
 from tests.page.conftest import client_of, desk_of, put
 from tests.page.structure import read
@@ -179,6 +182,19 @@ def test_commands_to_copy_are_quoted(tmp_path):
 
     assert [shlex.split(each)[2] for each in commands] == [name] * len(commands)
     assert commands
+
+
+@pytest.mark.parametrize(("local", "ends"), [(False, "--project=acme-ml"), (True, "--local --project=acme-ml")])
+def test_commands_are_for_what_is_shown(documents, local, ends):
+    """What is copied from a page of the emulator reaches nothing real; what is copied of a project reaches that one."""
+    desk = Desk(Shelf(Folder(documents), patient=True, local=local), lambda: samples.NOW)
+    browser = client_of(desk)
+    told = [browser.get(path).json() for path in ("/fleet.json", "/operator.json", "/s/us-central1/fraud-scorer.json")]
+    commands = [each["command"] for each in told[0]["needsYou"]]
+    commands += [each["command"] for page in told[1:] for each in page["commands"]]
+
+    assert len(commands) > 20
+    assert [each for each in commands if not each.endswith(f" {ends}")] == []
 
 
 def test_no_template_says_that_anything_is_safe():

@@ -128,7 +128,7 @@ def test_what_the_job_needs_is_on_the_first_page(tmp_path):
     needs = client_of(desk_of(tmp_path)).get("/fleet.json").json()["needsYou"]
 
     assert [(each["kind"], each["command"]) for each in needs if each["view"] == "operator"] == [
-        ("pass failed", "mlservice operator logs"),
-        ("held", "mlservice operator proceed"),
-        ("orphaned", "mlservice why old-model"),
+        ("pass failed", "mlservice operator logs --project=acme-ml"),
+        ("held", "mlservice operator proceed --project=acme-ml"),
+        ("orphaned", "mlservice why old-model --project=acme-ml"),
     ]

@@ -38,7 +38,7 @@ def report(
 
     with documents(Target(project, local, state, environment), file, copy, once=True) as (source, emulator):
         try:
-            written = write(source, html, clock=clock(emulator))
+            written = write(source, html, clock=clock(emulator), local=bool(emulator))
         except SourceError as error:
             raise errors.UsageError(
                 str(error), hint="the page reads operators/ and history/ of the state bucket"
