@@ -8,7 +8,8 @@ Source:
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.names import SERVICE_LONGEST, derived_name, own_topics, service_account_id
+from schemas.names import SERVICE_LONGEST, derived_name, own_topics, page_name, service_account_id
+from schemas.operator import Operator
 from schemas.place import Document
 from schemas.problems import Problem
 from schemas.refusal import shown
@@ -137,6 +138,24 @@ def several_operators(operators: list[tuple[str | None, Document]]) -> Iterator[
             where, place = document.where("metadata.name"), known.where("metadata.name")
             hint = f"the other is at {place.file}:{place.line}; a project has one"
             yield Problem(where, "there are two operators", hint, rule="one-operator")
+
+
+def pages_names(services: list[Named], operators: list[tuple[str | None, Operator, Document]]) -> Iterator[Problem]:
+    """Services whose name, or whose function's, an operator's page has.
+
+    Args:
+        services: Of the load.
+        operators: Each with its project and document.
+    """
+    for project, operator, document in operators:
+        taken = (project, "service", page_name(operator.name))
+        for each in services:
+            here = operator.spec.page.enabled and operator.spec.region == each.service.spec.region
+            if here and taken in _claims(each):
+                place = document.where("spec.page")
+                summary = f"{shown(taken[2])} is the name of the operator's page"
+                hint = f"rename it; the page is at {place.file}:{place.line}"
+                yield Problem(each.document.where("metadata.name"), summary, hint, rule="service-name")
 
 
 def _claims(each: Named) -> Iterator[_Claim]:

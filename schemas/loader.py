@@ -14,6 +14,7 @@ from schemas.collisions import (
     chained,
     collisions,
     exports_named,
+    pages_names,
     several_operators,
     topics_told,
 )
@@ -164,6 +165,8 @@ def load_valid(
     named = [Named(each.service, each.project, each.document) for each in _services(found)]
     clashing += collisions(named)
     clashing += several_operators([(each.project, each.document) for each in _operators(found)])
+    operators = [(each.project, each.operator, each.document) for each in _operators(found)]
+    clashing += pages_names(named, operators)
     told, exports = topics_told(named), exports_named(named)
     against = {
         _place(each): [*chained(one, told), *billed_apart(one, exports)]

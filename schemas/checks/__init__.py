@@ -164,6 +164,7 @@ OPERATOR_CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     operator.one_image,
     operator.identity,
     operator.frozen,
+    operator.page,
     ci.repository,
     ci.of_the_bundle,
     notifications.receivers,
