@@ -4,10 +4,12 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 JOBS ?= auto
 export UV_PROJECT_ENVIRONMENT := .venv
+# What the first command imports is compiled by set-up and not meanwhile.
+export UV_COMPILE_BYTECODE := 1
 # Images often set it; without compiled files every test process compiles half a second of imports and all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: conformance conformance-clean changelog dist help demo test check fix golden bench coverage mutants fresh setup clean
+.PHONY: vendor conformance conformance-clean changelog dist help demo test check fix golden bench coverage mutants fresh setup clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -63,6 +65,9 @@ conformance: setup  ## every kind against a project of yours: PROJECT=... [REGIO
 
 conformance-clean: setup  ## take away what runs of `conformance` left in a project that were killed: PROJECT=... [REGION=...]
 	$(BIN)/python -m tests.conformance clean --project "$(PROJECT)" --region "$(REGION)" $(ARGS)
+
+vendor: setup  ## what the page has of others, fetched from npm and checked
+	$(BIN)/python ci/vendor.py
 
 setup: .venv/.synced
 .venv/.synced: pyproject.toml uv.lock | $(UV)

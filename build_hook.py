@@ -10,7 +10,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 COMMIT = "COMMIT"
-PACKED = ("schemas", "reconciler", "runtime", "emulator", "docs/ci/github", "uv.lock", "README.md", "LICENSE")
+PACKED = ("schemas", "reconciler", "runtime", "emulator", "page", "docs/ci/github", "uv.lock", "README.md", "LICENSE")
 """What goes into wheel and sdist, tracked or not: hatchling leaves out only what `.gitignore` says."""
 
 

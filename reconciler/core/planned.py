@@ -22,6 +22,7 @@ from reconciler.core.objects import Desired, Observed, several
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.wants import Wants
 from schemas import Loaded, LoadedOperator, LoadedService
+from schemas.kept import BudgetBook
 from schemas.operator import PREFIX, is_operators
 from schemas.sections.management import Adopt, Management, Mode, Prune
 
@@ -45,6 +46,7 @@ class Planned:
         deletions: `management.deletion` of the services planned, for their inventories.
         exact: It was saved and read: nothing may be written that it does not name.
         memories: What is to be remembered of objects after this pass.
+        books: Of budgets, as they were read; of services without one none.
     """
 
     plan: Plan
@@ -55,6 +57,7 @@ class Planned:
     deletions: Mapping[Key, str] = field(default_factory=dict)
     exact: bool = False
     memories: Memories = field(default_factory=dict)
+    books: Mapping[Key, BudgetBook] = field(default_factory=dict)
 
     def only(self, loaded: Loaded) -> Planned:
         """Give the part that is one document's alone: the others say what it must be able to do."""

@@ -34,6 +34,7 @@ from reconciler.engine.passes import Pass, Planner, orphans
 from reconciler.engine.reports import FORMAT, Reports
 from reconciler.engine.session import Session
 from reconciler.engine.shard import Shard
+from reconciler.engine.standings.keeping import Begun, begin, keep_standings
 from schemas import Loaded, LoadedOperator, MLServiceError, Problem, Severity, Specs, load_valid
 from schemas.operator import is_operators
 
@@ -141,6 +142,7 @@ class Job:
     def of(self, specs: Specs, problems: Sequence[Problem]) -> int:
         """Reconcile the specs that are ours."""
         log, began = Log(self.session.run_id), self.session.clock.now()
+        standings = begin(self.session, self._reports, self.shard) if self._keeps_standings(specs) else None
         self.some = bool(specs.documents)
         services = [each for each in specs.services if self.shard.takes(each.region, each.name)]
         own, self.unowned = self._own(specs), self._renamed(specs)
@@ -167,6 +169,8 @@ class Job:
             self._remember(made, orphaned, began)
         if self.orders.name:
             self._report(made, problems, orphaned, began)
+        if standings:
+            self._keep_standings(made, [*services, *specs.operators], standings, broken=bool(problems))
         return made.exit_code
 
     def _look_at_budgets(self, made: Pass, services: Sequence[Loaded]) -> None:
@@ -288,6 +292,22 @@ class Job:
         self._beat(made.exit_code)
         if self.unheard:
             self._reports.write(report | {"warnings": [self.unheard, *report["warnings"]]})
+
+    def _keeps_standings(self, specs: Specs) -> bool:
+        """Tell whether what is known of services is kept: without any specs that is nothing."""
+        return bool(self.orders.name and specs.documents) and not self.dry_run
+
+    def _keep_standings(self, made: Pass, documents: Sequence[Loaded], begun: Begun, *, broken: bool) -> None:
+        """Keep what was known of each service, for people to look at: last of all, and never a reason to fail."""
+        log, program = Log(self.session.run_id), version("mlservice")
+        try:
+            kept = keep_standings(made, documents, self._reports, self.shard, begun, program=program, broken=broken)
+            for why in kept:
+                log.write("WARNING", "not all is known of services", error=why)
+        except MLServiceError as error:
+            log.write("WARNING", "standings not written", error=str(error), hint=getattr(error, "hint", ""))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not make a pass that did its work a failed one
+            log.write("WARNING", "standings not written: a bug in mlservice", error=f"{type(error).__name__}: {error}")
 
     def _told(
         self, made: Pass, problems: Sequence[Problem], orphaned: list[dict[str, Any]], began: datetime

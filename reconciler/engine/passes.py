@@ -67,6 +67,8 @@ class Pass:
         log: Where it tells.
         dry_run: Report, change nothing.
         canary: Holds what another version would not have done.
+        told: What became of each service, by name.
+        plans: The last plan that each service was in, by name.
     """
 
     session: Session
@@ -81,6 +83,7 @@ class Pass:
     deleted: int = 0
     warnings: list[str] = field(default_factory=list)
     whole: Planned | None = None
+    plans: dict[str, Planned] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -153,6 +156,7 @@ class Pass:
         if own:
             self.whole = planned
             planned = _without(planned, own)
+        self.plans |= dict.fromkeys(planned.plan.services, planned)
         self.log.write("INFO", "plan made", **counts(planned.plan))
         self._price(planned.plan)
         held = self.canary.holds(planned)

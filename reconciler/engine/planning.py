@@ -104,6 +104,7 @@ def make_plan(
     )
     inquiring = partial(_inquired, session, planning, tries=tries)
     planned = with_forecasts(session, _settled(session, inquiring, reading.result()))
+    planned = replace(planned, books={key: book for key in keys if (book := books.result().of(key))})
     return with_quotas(session, services, with_clearances(session, services, planned))
 
 

@@ -98,18 +98,21 @@ class Reports:
         found = [self._content(blob) for blob in self._listed(below)]
         return [_document(content) for content in found if content is not None]
 
-    def keep(self, name: str, document: Mapping[str, Any], *, generation: int | None = None) -> None:
+    def keep(
+        self, name: str, document: Mapping[str, Any], *, generation: int | None = None, indent: int | None = 1
+    ) -> None:
         """Write a JSON document.
 
         Args:
             name: Below the operator's folder.
             document: Its content.
             generation: Of the one that it may replace, 0 for none; None: of any.
+            indent: None for large ones, which only programs read.
 
         Raises:
             Conflict: Another generation is there.
         """
-        self._put(name, json.dumps(document, indent=1), generation)
+        self._put(name, json.dumps(document, indent=indent), generation)
 
     def generation(self, name: str) -> int:
         """Give the generation of an object; 0 where there is none."""

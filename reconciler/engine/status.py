@@ -275,7 +275,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
         where = f"in {region}" if region else "here"
         raise errors.UsageError(f"not known {where}: {', '.join(unknown)}", hint=f"services applied {where}: {known}")
     kinds = session.kinds.by_name
-    asked = {a: "" for i in chosen for a in _closed(session.kinds, i)}
+    asked = {a: "" for i in chosen for a in closed_of(session.kinds, i)}
     asked |= {a: e.server_name for i in chosen for a, e in i.entries.items() if a.kind in kinds}
     seen = session.observe(asked)
     now = session.clock.now().isoformat(timespec="seconds")
@@ -287,7 +287,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
             seen.get(Address(session.kinds.primary.name, inventory.region, inventory.service)),
             tuple(sorted(a for a in inventory.entries if a not in seen)),
             now,
-            tuple(_openings(session.kinds, inventory, seen)),
+            tuple(openings(session.kinds, inventory, seen)),
             trained.get((inventory.region, inventory.service)),
             oversight.of(inventory.region, inventory.service),
             *measured.get((inventory.region, inventory.service), ((), "")),
@@ -339,7 +339,7 @@ def _judged(inventory: Inventory, seen: Mapping[Address, Observed[Any]]) -> froz
     return found | (monitoring.OF_LABELS if any(map(judges_performance, functions)) else frozenset[str]())
 
 
-def _closed(kinds: Kinds, inventory: Inventory) -> Mapping[Address, str]:
+def closed_of(kinds: Kinds, inventory: Inventory) -> Mapping[Address, str]:
     """Give what must not be there. Of an older inventory: everyone's roles, unless it lists one of them as ours."""
     if inventory.closed is not None:
         return {a: why for a, why in inventory.closed.items() if a.kind in kinds.by_name}
@@ -353,9 +353,15 @@ def _closed(kinds: Kinds, inventory: Inventory) -> Mapping[Address, str]:
     return dict.fromkeys(never, "mlservice did not grant it") if private else {}
 
 
-def _openings(kinds: Kinds, inventory: Inventory, seen: Mapping[Address, Observed[Any]]) -> Iterator[Opening]:
-    """Find what lets everyone in that is to stay out."""
-    closed = _closed(kinds, inventory)
+def openings(kinds: Kinds, inventory: Inventory, seen: Mapping[Address, Observed[Any]]) -> Iterator[Opening]:
+    """Find what lets everyone in that is to stay out.
+
+    Args:
+        kinds: The kinds we know.
+        inventory: Of the service; it says what is to be closed.
+        seen: What is there.
+    """
+    closed = closed_of(kinds, inventory)
     for address in sorted(a for a in seen if a.kind == KIND and any_role(a) in closed):
         there = Membership.of(address)
         on = f"{there.on}:{there.name}"

@@ -34,6 +34,12 @@ def agent(api: str, number: str) -> str:
     return f"serviceAccount:service-{number}@{AGENTS[api]}.iam.gserviceaccount.com"
 
 
+def for_none(service: MLService) -> bool:
+    """Need it for no service."""
+    del service
+    return False
+
+
 def no_operator(operator: Operator) -> bool:
     """Need it for no operator."""
     del operator
@@ -65,10 +71,13 @@ def asked_when(needs: Needs, where: str, *, operators: Callable[[Operator], bool
         "resourcemanager.projects.get",
         "cloudresourcemanager.googleapis.com",
         operates,
+        assumed=lambda _: NUMBER_UNKNOWN,
     )
 
 
 PROJECT_NUMBER = "project_number"
+NUMBER_UNKNOWN = "PROJECT_NUMBER"
+"""Stands for the number where nobody asks, as in Google's documentation."""
 
 
 def number_of(facts: Facts) -> str:

@@ -83,15 +83,27 @@ class Kept(Part):
         Raises:
             KeptError: It is none, it is damaged, or a newer version of this program wrote it.
         """
+        try:
+            return cls.model_validate(cls.current(said))
+        except ValidationError as error:
+            raise KeptError(f"it is damaged: {_first(error)}") from error
+
+    @classmethod
+    def current(cls, said: object) -> Data:
+        """Give a document as one of this version, unchecked: for who goes on with parts of it, and checks those.
+
+        Args:
+            said: What JSON gave.
+
+        Raises:
+            KeptError: It is none, or a newer version of this program wrote it.
+        """
         if not isinstance(said, dict):
             raise KeptError("it is no JSON object")
         data: Data = said
         for number in range(cls._version_of(data), cls.version):
             data = _upgraded(cls.older[number], data)
-        try:
-            return cls.model_validate(data | {"format": cls.form()})
-        except ValidationError as error:
-            raise KeptError(f"it is damaged: {_first(error)}") from error
+        return data | {"format": cls.form()}
 
     @classmethod
     def _version_of(cls, said: Data) -> int:

@@ -11,8 +11,14 @@ from schemas.kept.budget import BudgetBook
 from schemas.kept.document import Kept
 from schemas.kept.history import HistoryEntry
 from schemas.kept.report import PassReport
+from schemas.kept.standings import Standings
 
-DOCUMENTS: dict[str, type[Kept]] = {"report": PassReport, "history": HistoryEntry, "budget": BudgetBook}
+DOCUMENTS: dict[str, type[Kept]] = {
+    "report": PassReport,
+    "history": HistoryEntry,
+    "budget": BudgetBook,
+    "standings": Standings,
+}
 
 
 def file_of(name: str) -> Path:
@@ -24,7 +30,7 @@ def schema_text(name: str) -> str:
     """Give a schema as the committed file has it.
 
     Args:
-        name: `report`, `history` or `budget`.
+        name: `report`, `history`, `budget` or `standings`.
     """
     document = DOCUMENTS[name]
     schema = document.model_json_schema(by_alias=True, mode="serialization")

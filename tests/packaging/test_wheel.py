@@ -20,6 +20,10 @@ NEEDED = {
     "reconciler/py.typed",
     "runtime/py.typed",
     "emulator/py.typed",
+    "page/templates/fleet.html",
+    "page/static/app.css",
+    "page/static/vendor/htmx.min.js",
+    "page/static/vendor/htmx.LICENSE",
     "emulator/wire/routes.json",
     "emulator/apis/billingbudgets/prices.json",
     "emulator/images/hello/server.py",
@@ -28,7 +32,7 @@ NEEDED = {
     "reconciler/COMMIT",
     *(f"reconciler/cli/workflow_files/{name}.yaml" for name in ("apply", "comment-on-forks", "plan", "publish")),
 }
-PACKAGES = {"schemas", "reconciler", "runtime", "emulator"}
+PACKAGES = {"schemas", "reconciler", "runtime", "emulator", "page"}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`mlservice why`: why a service is as it is: the last pass of the job, and the last decisions about retraining."""
+"""`mlservice why`: why a service is as it is: the last pass of the job, and the last decisions about it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ app = typer.Typer(add_completion=False)
 def why(
     name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
     *,
-    last: Annotated[int, typer.Option("--last", min=1, max=1000, help="How many decisions about retraining.")] = 10,
+    last: Annotated[
+        int, typer.Option("--last", min=1, max=1000, help="How many decisions about its rollout, and about retraining.")
+    ] = 10,
     region: Region = None,
     project: Project = None,
     local: Local = False,
@@ -31,8 +33,9 @@ def why(
 ) -> int:
     """Show why a service was changed, or left alone, by the last pass of the job; and why it was retrained, or not.
 
-    Of the pass: what it found, how old that is, what to do. Of retraining: the last decisions, the numbers behind them,
-    and what was trained. Exits with 1 when something that was kept cannot be read.
+    Of the pass: what it found, how old that is, what to do. Of its rollout: what passes decided, the newest first, also
+    that nothing moves. Of retraining: the last decisions, the numbers behind them, and what was trained. Exits with 1
+    when something that was kept cannot be read.
     """
     from reconciler.engine.reasons import read_reasons  # noqa: PLC0415 - late, for start-up
 
@@ -49,11 +52,15 @@ def why(
 
 
 def _show(found: Reasons, now: datetime) -> None:
+    from reconciler.render.decided import render_decided  # noqa: PLC0415 - late, for start-up
     from reconciler.render.retraining import render_retraining  # noqa: PLC0415 - late, for start-up
     from reconciler.render.standing import render_standing  # noqa: PLC0415 - late, for start-up
 
     standing, job = found.standing.to_json(), found.oversight.problems
     out(render_standing(found.retraining.service, found.retraining.region, standing, job, now=now))
+    if found.decided.trail:
+        out("")
+        out(render_decided(found.decided.trail))
     if found.retrained:
         out("")
         out(render_retraining(found.retraining.to_json(), now=now))

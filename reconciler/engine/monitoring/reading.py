@@ -148,13 +148,19 @@ def _jobs(
 
 def _newest(results: MonitoringResults, schedule: Observed[Any]) -> Mapping[str, Any] | None:
     """Give the job of a schedule's last run; None where it does not tell, or the job was deleted."""
-    said = str((schedule.live.get("lastScheduledRunResponse") or {}).get("runResponse", ""))
-    if not _JOB.fullmatch(said):
+    said = newest_job(schedule)
+    if not said:
         return None
     try:
         return results.job(said)
     except errors.NotFoundError:
         return None
+
+
+def newest_job(schedule: Observed[Any]) -> str:
+    """Give the full name of the job of a schedule's last run; empty where it does not tell."""
+    said = str((schedule.live.get("lastScheduledRunResponse") or {}).get("runResponse", ""))
+    return said if _JOB.fullmatch(said) else ""
 
 
 def _of(schedule: Observed[Any], jobs: Sequence[Mapping[str, Any]], last: int) -> list[Mapping[str, Any]]:
@@ -180,11 +186,22 @@ def _judged(
 ) -> Mapping[str, Mapping[str, Window]]:
     """Give what is said of what each job measured, by its name and comparison. Statistics are large, and not kept."""
     ended = [(which, job) for which, each in jobs.items() for job in each if job.get("state") in MEASURED]
-    said = session.pool.gather([partial(_of_job, results, found, which, job) for which, job in ended])
+    said = session.pool.gather([partial(of_job, results, found, which, job) for which, job in ended])
     return {str(job["name"]): each for (_, job), each in zip(ended, said, strict=True)}
 
 
-def _of_job(results: MonitoringResults, found: Watched, which: str, job: Mapping[str, Any]) -> dict[str, Window]:
+def of_job(results: MonitoringResults, found: Watched, which: str, job: Mapping[str, Any]) -> dict[str, Window]:
+    """Give what is said of what one job measured, by comparison.
+
+    Args:
+        results: Where it is read.
+        found: What watches the service.
+        which: The schedule whose job it is, by what it compares.
+        job: The job, as JSON.
+
+    Raises:
+        ApiError: It cannot be read.
+    """
     stats = results.of_job(found.name, str(job["name"]))
     least = values_needed(found.schedules[which])
     return windows_of(job, which, stats, least=least, only=found.columns, wanted=found.wanted(which))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
@@ -114,15 +115,35 @@ def watched(session: Session, name: str, region: str | None) -> Watched:
 
 def watched_of(session: Session, inventory: Inventory) -> Watched:
     """Find what watches a service that is known; see `watched`."""
-    name = inventory.service
-    listed = {a: entry.server_name for a, entry in inventory.entries.items() if a.kind == SCHEDULE}
+    listed = _listed(inventory)
     if not listed:
         raise _unwatched(inventory)
     seen = session.observe({**listed, **{_monitor_of(a): "" for a in listed}})
+    return watched_among(inventory, seen, partial(_runs, session, inventory))
+
+
+def _listed(inventory: Inventory) -> dict[Address, str]:
+    return {a: entry.server_name for a, entry in inventory.entries.items() if a.kind == SCHEDULE}
+
+
+def watched_among(
+    inventory: Inventory, seen: Mapping[Address, Observed[Any]], runs: Callable[[], Runs | None]
+) -> Watched:
+    """Find what watches a service among what was observed.
+
+    Args:
+        inventory: Of the service; it lists schedules.
+        seen: What is there.
+        runs: Tells who serves: asked for only where several versions are watched.
+
+    Raises:
+        UsageError: Its monitor is not there.
+    """
+    name, listed = inventory.service, _listed(inventory)
     here = [seen[each] for each in {_monitor_of(a) for a in listed if a in seen} if each in seen]
     if not here:
         raise _gone(name)
-    first, *others = by_traffic(here, _runs(session, inventory)) if len(here) > 1 else here
+    first, *others = by_traffic(here, runs()) if len(here) > 1 else here
     ours = {compares(a): a for a in listed if _monitor_of(a) == first.address}
     there = {which: seen[ours[which]] for which in _ORDER if ours.get(which) in seen}
     return Watched(name, inventory.region, first, there, tuple(sorted({*ours} - {*there})), tuple(others))

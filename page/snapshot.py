@@ -1,0 +1,120 @@
+"""Everything that passes left at one moment, put together by service. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from page.documents import Data
+
+OPERATOR = "operator_"
+"""What the name of an operator begins with among services: no service can be called so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What became of services, the newest first.
+
+    Args:
+        entries: As `schemas.kept.history` says.
+        unreadable: Sentences about those that cannot be read.
+        older: How many older ones there are.
+        key: Tells one moment's entries from another's; empty while nothing was read yet.
+    """
+
+    entries: tuple[Data, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    older: int = 0
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known.
+
+    Args:
+        key: Tells one moment's documents from another's; empty while nothing was ever read.
+        services: Each service's standing, with what its last report says, by region and name, in that order.
+        passes: Latest report of each shard of each operator.
+        standings: Documents of what shards knew, without their services.
+        unreadable: Sentences about documents that cannot be read.
+        local: It is of an emulator: so are commands to copy.
+        trouble: Why this is not what is there now; empty where it is.
+    """
+
+    key: str = ""
+    services: Mapping[tuple[str, str], Data] = field(default_factory=dict)
+    passes: tuple[Data, ...] = ()
+    standings: tuple[Data, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    local: bool = False
+    trouble: str = ""
+
+    @classmethod
+    def of(cls, key: str, documents: Mapping[str, Data | str], *, local: bool = False) -> Snapshot:
+        """Put documents together.
+
+        Args:
+            key: Names their versions.
+            documents: By name; a text where one cannot be read.
+            local: They are an emulator's.
+        """
+        read = {name: {**each, "local": local} for name, each in sorted(documents.items()) if not isinstance(each, str)}
+        standings = [each for name, each in read.items() if "/standings/" in name]
+        passes = [each for name, each in read.items() if "/latest/" in name]
+        services: dict[tuple[str, str], Data] = {}
+        for told in sorted(standings, key=_moment):
+            above = {"local": local, "byHand": not told["operator"]}
+            services |= {(each["region"], each["name"]): {**each, **above} for each in told["services"]}
+        for report in sorted(passes, key=_moment):
+            for name, told in report["services"].items():
+                where = told["region"], name
+                services[where] = _joined(services.get(where), told, name, report)
+        return cls(
+            key,
+            dict(sorted(services.items())),
+            tuple(passes),
+            tuple({name: told for name, told in each.items() if name != "services"} for each in standings),
+            tuple(each for _, each in sorted(documents.items()) if isinstance(each, str)),
+            local,
+        )
+
+    def but(self, trouble: str) -> Snapshot:
+        """Give the same, as what was known before it could not be looked at."""
+        return replace(self, trouble=trouble)
+
+    @property
+    def at(self) -> datetime | None:
+        """Say of when this is: when the oldest shard's last pass ended; None where there was none."""
+        moments = [datetime.fromisoformat(_moment(each)) for each in self.passes or self.standings]
+        return min(moments, default=None)
+
+    @property
+    def due(self) -> tuple[datetime, ...]:
+        """Say when the next passes are due, as far as somebody said."""
+        said = [tuple(map(datetime.fromisoformat, told["next"])) for told in self.standings if told["next"]]
+        return min(said, key=lambda moments: moments[-1]) if said else ()
+
+    def fleet(self) -> Iterator[Data]:
+        """Give every service; operators are none."""
+        yield from (each for each in self.services.values() if not each["name"].startswith(OPERATOR))
+
+
+def _moment(document: Data) -> str:
+    return str(document.get("ended") or document.get("at"))
+
+
+def _joined(standing: Data | None, told: Data, name: str, report: Data) -> Data:
+    """Add to what is known of a service what its last pass did."""
+    bare = {
+        "name": name,
+        "region": told["region"],
+        "project": report["project"],
+        "checked": report["ended"],
+        "local": report["local"],
+    }
+    known = standing or bare
+    cost = known.get("cost") or told["cost"]
+    told_of = {**bare, **{name: value for name, value in known.items() if value or name not in bare}}
+    return {**told_of, "cost": cost, "report": told, "operator": report["operator"]}

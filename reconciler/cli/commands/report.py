@@ -1,0 +1,52 @@
+"""`mlservice report`: the page of a moment, as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.console import out, say
+from reconciler.cli.options import Environment, Local, Project, State
+from reconciler.cli.paging import Copy, Files, documents
+from reconciler.cli.planning import Target
+from reconciler.core import errors
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def report(
+    *,
+    html: Annotated[Path, typer.Option("--html", help="Folder to write to; it is made.", file_okay=False)],
+    file: Files = None,
+    copy: Copy = None,
+    environment: Environment = None,
+    project: Project = None,
+    local: Local = False,
+    state: State = None,
+) -> int:
+    """Write the page as files: for CI, a bucket, an audit. They open from a disk, without JavaScript.
+
+    One file for each view and each service, its data beside it as JSON, all links relative. Exits with 1 when a
+    document cannot be read: the others are written.
+    """
+    from page.clock import clock  # noqa: PLC0415 - late, for start-up
+    from page.report import write  # noqa: PLC0415 - late, for start-up
+    from page.sources import SourceError  # noqa: PLC0415 - late, for start-up
+
+    with documents(Target(project, local, state, environment), file, copy, once=True) as (source, emulator):
+        try:
+            written = write(source, html, clock=clock(emulator), local=bool(emulator))
+        except SourceError as error:
+            raise errors.UsageError(
+                str(error), hint="the page reads operators/ and history/ of the state bucket"
+            ) from error
+        except OSError as error:
+            raise errors.UsageError(f"cannot write to {html}: {error.strerror}") from error
+    for sentence in written.unreadable:
+        say(sentence, "red")
+    services = f"{written.services} service{'' if written.services == 1 else 's'}"
+    out(f"{written.start}: {services}, {written.files} files, {written.size / 1e6:.1f} MB")
+    return 1 if written.unreadable else 0
