@@ -50,7 +50,11 @@ def of_service(verb: str, service: Data, *more: str, **options: Any) -> Command:
     does, needs = _VERBS[verb]
     if verb in _OF_SPECS and service.get("environment"):
         named.append(f"--environment={service['environment']}")
-    words = ["mlservice", *verb.split(), service["name"], *more, *named, *_where(service)]
+    name = service["name"]
+    if name.startswith("-"):  # no service can be called so, and no word of a document becomes an option
+        words = ["mlservice", *verb.split(), *named, *_where(service), "--", name, *more]
+    else:
+        words = ["mlservice", *verb.split(), name, *more, *named, *_where(service)]
     return Command(shlex.join(words), does, needs)
 
 
