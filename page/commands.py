@@ -50,9 +50,8 @@ def of_service(verb: str, service: Data, *more: str, **options: Any) -> Command:
     does, needs = _VERBS[verb]
     if verb in _OF_SPECS and service.get("environment"):
         named.append(f"--environment={service['environment']}")
-    return Command(
-        shlex.join(["mlservice", *verb.split(), service["name"], *more, *named, *_where(service)]), does, needs
-    )
+    words = ["mlservice", *verb.split(), service["name"], *more, *named, *_where(service)]
+    return Command(shlex.join(words), does, needs)
 
 
 def of_operator(verb: str, report: Data) -> Command:

@@ -113,7 +113,7 @@ class Desk:
         query = Query.of(view.query)
         if view.name == "fleet":
             found = self.rows(snapshot)
-            numbers = delivery(self._timeline(view), now)
+            numbers = delivery(self._timeline(view), snapshot.fleet(), now)
             return {**fleet(found, query, self.per_page, snapshot.passes), "delivery": numbers}
         if view.name == "cost":
             return cost_view(self.rows(snapshot), query, self.per_page)

@@ -20,6 +20,8 @@ OF_ONE = 50
 """Entries that are shown of one service."""
 WAITED_FOR_S = 30.0
 """What is older than this is not shown while it is looked again."""
+SHORTLY_S = 0.25
+"""So long the past is waited for where it is not needed: a short one is there by then."""
 KEPT = 5000
 """Entries that are held in memory."""
 READERS = 16
@@ -125,8 +127,8 @@ class Shelf:
         """Give what became of all services, the newest first.
 
         Args:
-            wait: Until it is read: the list is long, and each entry an object. Else what was read before is given,
-                nothing at first, and it is read beside.
+            wait: Until it is read: the list may be long, and each entry is an object. Else, where that takes longer
+                than `SHORTLY_S`, what was read before is given, nothing at first, and it is read beside.
         """
         return self._past("history/", NEWEST, wait=wait)
 
@@ -140,8 +142,10 @@ class Shelf:
             return past
         if not wait:
             if not self._reading.locked():
-                threading.Thread(target=self._read_past, args=(below, most), daemon=True).start()
-            return past
+                reader = threading.Thread(target=self._read_past, args=(below, most), daemon=True)
+                reader.start()
+                reader.join(SHORTLY_S)
+            return self._pasts.get(below, (0.0, past))[1]
         return self._read_past(below, most)
 
     def _read_past(self, below: str, most: int) -> Past:

@@ -1,4 +1,4 @@
-"""Four numbers of a fleet: how often it changes, how often that fails, how long that takes, how fast it is mended."""
+"""Four numbers of a fleet: how often it is deployed, how often that fails, how long it takes, how fast it is mended."""
 
 from __future__ import annotations
 
@@ -8,38 +8,72 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from page.documents import Data
-from page.snapshot import Past
+from page.snapshot import OPERATOR, Past
 
 DAYS = 30
-_DONE, _FAILED = {"changed", "partly", "failed"}, {"partly", "failed"}
+_VERSION = frozenset(
+    (
+        *("image", "model", "columns", "runtime", "version", "attempt", "env", "secrets", "container", "mounts"),
+        *("sidecars", "template", "cpu_millis", "memory_mib", "gpu", "concurrency", "timeout_s", "max_instances"),
+        "service_account",
+    )
+)
+"""Fields of a service that make another revision of it: a step of a rollout, or another budget, is no deployment."""
+_FAILED = {"failed", "skipped"}
 
 
-def delivery(past: Past, now: datetime) -> Data:
-    """Count over the last thirty days, or as many as the timeline reaches back.
+def delivery(past: Past, services: Iterable[Data], now: datetime) -> Data:
+    """Count over the last thirty days, or as many as there is anything of.
 
     Args:
         past: What became of all services, the newest first.
+        services: As a snapshot has them: their rollouts tell which versions were taken back.
         now: The time.
     """
     since = now - timedelta(days=DAYS)
-    entries = [each for each in past.entries if datetime.fromisoformat(each["ended"]) >= since]
-    tried = [each for each in entries if each["outcome"] in _DONE]
-    failed = [each for each in tried if each["outcome"] in _FAILED]
-    reaches = datetime.fromisoformat(entries[-1]["ended"]) if entries and past.older else since
+    entries = [each for each in past.entries if _ended(each) >= since and not each["service"].startswith(OPERATOR)]
+    deployed = [each for each in entries if _deploys(each)]
+    taken_back = sum(_taken_back(each, since) for each in services)
+    bad = sum(_is_bad(each) for each in deployed) + taken_back
+    reaches = _ended(past.entries[-1]) if past.entries else since
     days = max(1.0, (now - max(since, reaches)).total_seconds() / 86400)
     return {
         "known": bool(past.key),
         "days": round(days),
-        "changes": len(tried),
-        "changesPerDay": round(len(tried) / days, 2),
-        "failureRate": round(len(failed) / len(tried), 4) if tried else None,
-        "minutesToChange": _middle(_seconds(each) for each in tried),
+        "deployments": len(deployed),
+        "deploymentsPerDay": round(len(deployed) / days, 2),
+        "failureRate": round(min(1.0, bad / len(deployed)), 4) if deployed else None,
+        "minutesToApply": _middle(_seconds(each) for each in deployed),
         "minutesToRestore": _middle(_restored(entries)),
     }
 
 
+def _ended(entry: Data) -> datetime:
+    return datetime.fromisoformat(entry["ended"])
+
+
+def _deploys(entry: Data) -> bool:
+    """Tell whether a run made another revision of a service, or tried to."""
+    return any(
+        change["action"] in {"create", "replace"}
+        or any(field["path"].partition(".")[0].partition("[")[0] in _VERSION for field in change["fields"])
+        for change in entry["changes"]
+        if change["address"].startswith("run_service/") and change["outcome"] in {"done", *_FAILED}
+    )
+
+
+def _is_bad(entry: Data) -> bool:
+    """Tell whether the service itself could not be changed: what is beside it is another matter."""
+    return any(each["address"].startswith("run_service/") and each["outcome"] in _FAILED for each in entry["changes"])
+
+
+def _taken_back(service: Data, since: datetime) -> int:
+    moments = [each["since"] for each in service.get("trail") or () if each["action"] == "rolled back"]
+    return sum(datetime.fromisoformat(moment) >= since for moment in moments)
+
+
 def _seconds(entry: Data) -> float:
-    return (datetime.fromisoformat(entry["ended"]) - datetime.fromisoformat(entry["started"])).total_seconds()
+    return (_ended(entry) - datetime.fromisoformat(entry["started"])).total_seconds()
 
 
 def _restored(entries: list[Data]) -> list[float]:
@@ -47,11 +81,11 @@ def _restored(entries: list[Data]) -> list[float]:
     broken: dict[tuple[str, str], datetime] = {}
     lasted: dict[tuple[str, str], list[float]] = defaultdict(list)
     for entry in reversed(entries):
-        key, ended = (entry["region"], entry["service"]), datetime.fromisoformat(entry["ended"])
-        if entry["outcome"] in _FAILED:
-            broken.setdefault(key, ended)
+        key = (entry["region"], entry["service"])
+        if _is_bad(entry):
+            broken.setdefault(key, _ended(entry))
         elif entry["outcome"] in {"changed", "ok"} and key in broken:
-            lasted[key].append((ended - broken.pop(key)).total_seconds())
+            lasted[key].append((_ended(entry) - broken.pop(key)).total_seconds())
     return [seconds for each in lasted.values() for seconds in each]
 
 
