@@ -23,7 +23,7 @@ WITH_OPTIONS = (
     "rollouts",
 )
 """They read `sys.argv`; the others take nothing after their name."""
-NAMES = tuple(sorted({*QUICK, *WITH_OPTIONS, "cost_beside_infracost", "images", "pubsub", "streams"}))
+NAMES = tuple(sorted({*QUICK, *WITH_OPTIONS, "cost_beside_infracost", "images", "page", "pubsub", "streams"}))
 
 
 def main(given: Sequence[str]) -> None:

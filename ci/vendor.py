@@ -1,6 +1,6 @@
 """What the page has of others: fetched from npm, checked by the integrity that is written down, put where it is served.
 
-`make vendor` runs it. A new version is one line in `page/static/vendor/vendor.toml`, and its integrity:
+`make vendor` runs it. A new version is one line in a `vendor.toml`, and its integrity:
 `npm view NAME@VERSION dist.integrity`.
 """
 
@@ -15,12 +15,18 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "page" / "static" / "vendor"
+_ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = (_ROOT / "page" / "static" / "vendor", _ROOT / "tests" / "page" / "vendor")
 
 
 def main() -> int:
     """Fetch every package, and write its files."""
-    for package in tomllib.loads((FOLDER / "vendor.toml").read_text(encoding="utf-8"))["package"]:
+    return max(map(fetched, FOLDERS))
+
+
+def fetched(into: Path) -> int:
+    """Fetch the packages of one folder; 1 where one is not what is written down."""
+    for package in tomllib.loads((into / "vendor.toml").read_text(encoding="utf-8"))["package"]:
         with tempfile.TemporaryDirectory() as folder:
             archive = packed(package["name"], package["version"], Path(folder))
             if integrity(archive.read_bytes()) != package["integrity"]:
@@ -29,7 +35,7 @@ def main() -> int:
             with tarfile.open(archive) as tar:
                 for each in package["file"]:
                     content = tar.extractfile(f"package/{each['from']}")
-                    (FOLDER / each["name"]).write_bytes(content.read() if content else b"")
+                    (into / each["name"]).write_bytes(content.read() if content else b"")
         print(f"{package['name']} {package['version']}: {', '.join(each['name'] for each in package['file'])}")
     return 0
 

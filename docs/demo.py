@@ -149,6 +149,8 @@ def main() -> None:
         demo_budget.tell(folder, first=19)
         demo_operator.tell(folder, SERVICE, number=22, meanwhile=behind_its_back)
     print(f"\n{BOLD}That was {time.monotonic() - started:.0f} s.{OFF} Now yours:")
+    print(f"  {demo_operator.PAGE.relative_to(ROOT)}/index.html    what the job found, as pages: open it in a browser")
+    print("  mlservice page --local    your own, live, at http://127.0.0.1:8765/")
     print("  mlservice init my-service && mlservice apply my-service --local    the tutorial: docs/tutorial.md")
     print(f"  {demo_monitoring.PAGE.relative_to(ROOT)}    what the monitor found, as a page: open it in a browser")
 

@@ -1,12 +1,15 @@
 """The demo's last chapter: a job that installs itself, reads what was published, and mends what it finds."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from demo_stage import REGION, chapter, mlservice, say
+from demo_stage import REGION, ROOT, chapter, mlservice, say
 
+PAGE = ROOT / ".mlservice" / "demo-page"
+"""Where the page of what the job found is left, as files."""
 REPORTS = "operators/mlservice/2"
 """Below which the reports of passes lie that changed something: by the day, so by its year."""
 TEAM = """\
@@ -26,8 +29,8 @@ spec:
 """
 
 
-def tell(folder: Path, service: str, *, number: int, meanwhile: Callable[[], None]) -> None:
-    """Install the job, let it make a service, and let it find what somebody changed meanwhile."""
+def tell(folder: Path, service: str, *, number: int, meanwhile: Callable[[], None], page: Path = PAGE) -> None:
+    """Install the job, let it make a service, let it find what somebody changed meanwhile, and look at the page."""
     chapter(number, "The same by itself: a job that installs itself, reads what was published, and mends what it finds")
     team = folder / "team.yaml"
     team.write_text(TEAM.format(service=service, region=REGION))
@@ -39,6 +42,9 @@ def tell(folder: Path, service: str, *, number: int, meanwhile: Callable[[], Non
     mlservice("emulator", "advance", "30m")
     mlservice("operator", "status", "--local")
     mended(service)
+    shutil.rmtree(page, ignore_errors=True)
+    mlservice("report", "--local", "--html", str(page))
+    say("every view and service as a file; `mlservice page --local` is the same, live, while a job goes on")
     mlservice("uninstall", "--local", "--yes", quiet=True)
     mlservice("destroy", service, "--local", "--yes", quiet=True)
 

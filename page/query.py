@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-PER_PAGE = 150
+PER_PAGE = 140
 _LONGEST = 200
 ORDERS = ("needs", "name", "state", "rollout", "drift", "errors", "p95", "cost", "changed")
 STATES = ("needs-you", "failing", "moving", "quiet", "well")

@@ -105,6 +105,19 @@
       if (figure.querySelector("script") && !figure.querySelector(".uplot")) chart(figure);
     }
   };
+  const redrawn = () => {
+    for (const figure of document.querySelectorAll("figure.drawn")) {
+      figure.querySelector(".uplot").remove();
+      figure.classList.remove("drawn");
+    }
+    charts();
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawn);
+  let wide = innerWidth, resized = 0;
+  addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(() => { if (wide !== innerWidth) redrawn(); wide = innerWidth; }, 150);
+  });
 
   const fresh = () => {
     const stated = Date.parse(main().dataset.now);

@@ -38,6 +38,7 @@ COMMANDS = {
     "apply": "Make Google Cloud what the specs say.",
     "status": "Show services as they are.",
     "history": "Show what became of a service, change by change.",
+    "graph": "Show what a service is made of, and what flows.",
     "page": "Show the fleet in a browser: what needs you, and why nothing happened.",
     "report": "Write the page of now as files.",
     "where": "Show what runs an image, a model or a commit's specs.",

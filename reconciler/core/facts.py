@@ -25,6 +25,11 @@ def lacks_nothing(loaded: LoadedService, facts: Facts) -> Iterator[Problem]:
     yield from ()
 
 
+def nobody_knows(question: Question) -> None:
+    """Assume no answer."""
+    del question
+
+
 A = TypeVar("A")
 """What a lookup answers with: text, or a small frozen dataclass."""
 
@@ -60,6 +65,7 @@ class Lookup(Generic[A]):
         api: Host of the API that is asked; empty for none.
         operates: What an operator's document must know; pure.
         lacks: What is wrong with a spec now that the answers are known; pure.
+        assumed: What stands for the answer where nothing may be asked, as in a drawing; pure, None for no answer.
     """
 
     name: str
@@ -70,6 +76,7 @@ class Lookup(Generic[A]):
     api: str = ""
     operates: Callable[[LoadedOperator, Facts], Iterator[Question]] = asks_nothing
     lacks: Callable[[LoadedService, Facts], Iterator[Problem]] = lacks_nothing
+    assumed: Callable[[Question], A | None] = nobody_knows
 
 
 @dataclass(frozen=True, slots=True)

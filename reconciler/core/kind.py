@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
+from reconciler.core.flow import Flows, Group, nothing_flows
 from reconciler.core.objects import Described, Desired, F, Holder, Observed, Wanted
 from reconciler.core.paid import Paid
 from reconciler.core.sense import Sense, same
@@ -322,6 +323,8 @@ class Kind(Generic[F]):
             vain; they go all the same where one of these could not be deleted.
         holders: What there is, of whomever, that keeps objects of this kind from being deleted; by the kind's client.
         rank: Place among the kinds; set by `Kinds.of`.
+        group: What its objects are for: with which others they are drawn.
+        flows: What goes to an object and from it; pure.
     """
 
     name: str
@@ -377,6 +380,8 @@ class Kind(Generic[F]):
     holders: Callable[[Any, Sequence[Observed[F]]], Iterable[Holder]] | None = None
     rank: int = 0
     operates: Callable[[Operator, Facts], Iterator[Wanted]] = runs_nothing
+    group: Group = Group.OTHER
+    flows: Flows = nothing_flows
 
     def of_specs(self, services: Iterable[MLService]) -> Kind[F]:
         """Give the kind with what it needs besides for some specs.

@@ -10,6 +10,7 @@ from reconciler.core import errors, paid
 from reconciler.core.address import Address
 from reconciler.core.cleanup import MOST
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Group
 from reconciler.core.keeping import KEEPS, POLICY
 from reconciler.core.kind import Extra, Kind, Ownership, Permissions, Roles
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
@@ -290,6 +291,7 @@ KIND = Kind(
     fields=ArtifactRepository,
     desired=desired,
     connect=ArtifactRepositoryClient,
+    group=Group.SERVING,
     paid=paid.Paid(
         alters=paid.fields("keep_last", "scanning"),
         without={"versions_kept": 0, "scanned": False},

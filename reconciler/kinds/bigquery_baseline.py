@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Flow, Group, Outside
 from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed
@@ -152,6 +153,12 @@ def consequence(changes: Sequence[FieldChange], fields: BigqueryBaseline) -> str
     return f"loads {fields.source} (generation {fields.generation}) in place of what it holds"
 
 
+def flows(want: Desired[BigqueryBaseline], service: MLService, project: str) -> Iterator[Flow]:
+    """Say which files are loaded."""
+    del service, project
+    yield Flow(Outside("files", want.fields.source), want.address, "training rows")
+
+
 KIND = Kind(
     name=NAME,
     title="baseline table",
@@ -159,6 +166,8 @@ KIND = Kind(
     desired=desired,
     connect=BigqueryBaselineClient,
     paid=paid.NOTHING,
+    group=Group.DATA,
+    flows=flows,
     acts_on=frozenset({"monitoring.baseline.uri"}),
     permissions=Permissions(
         read=("bigquery.tables.get",),

@@ -10,6 +10,7 @@ from reconciler.core import bill, errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Ownership, Permissions, Roles, always, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Observed
@@ -217,6 +218,7 @@ KIND = Kind(
     desired=desired,
     connect=BigqueryDatasetClient,
     paid=paid.NOTHING,
+    group=Group.DATA,
     acts_on=frozenset({"monitoring.logging.table", "monitoring.baseline.uri"}),
     permissions=Permissions(
         read=("bigquery.datasets.get", "bigquery.tables.list"),

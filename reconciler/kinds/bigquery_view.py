@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import bill, errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Flow, Group, Outside
 from reconciler.core.kind import Kind, Ownership, Permissions, Roles, always
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint
 from reconciler.core.objects import Desired, Observed, Wanted
@@ -141,6 +142,13 @@ def _observed(address: Address, live: Mapping[str, Any]) -> Observed[BigqueryVie
     )
 
 
+def flows(want: Desired[BigqueryView], service: MLService, project: str) -> Iterator[Flow]:
+    """Say which export is looked at."""
+    export = service.spec.budget.export if service.spec.budget else None
+    if export is not None:
+        yield Flow(Outside("export of the bill", full_table(export, project)), want.address, "what was billed")
+
+
 KIND = Kind(
     name=NAME,
     title="view of the bill",
@@ -149,6 +157,8 @@ KIND = Kind(
     connect=BigqueryViewClient,
     refine=refine,
     paid=paid.NOTHING,
+    group=Group.BUDGET,
+    flows=flows,
     acts_on=frozenset({"budget.export"}),
     permissions=Permissions(
         read=("bigquery.tables.get",),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors, paid
 from reconciler.core.decide import covers
+from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Ownership, Roles, for_no_service
 from reconciler.core.membership import KIND as NAME
 from reconciler.core.membership import MOUNTED, PROJECT, SQL_CLIENT, Membership, any_role
@@ -218,6 +219,7 @@ KIND = Kind(
     desired=for_no_service,  # roles come with what needs them
     connect=IamMemberClient,
     paid=paid.NOTHING,
+    group=Group.ACCESS,
     roles=Roles(
         read=("resourcemanager.projects.getIamPolicy",),
         # What is on the service, a repository or a topic comes with the roles of their own kinds.

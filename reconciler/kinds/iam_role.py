@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors, paid
 from reconciler.core.address import Address
+from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
@@ -147,6 +148,7 @@ KIND = Kind(
     desired=for_no_service,  # no service needs a role of its own
     connect=IamRoleClient,
     paid=paid.NOTHING,
+    group=Group.ACCESS,
     read_together=by_project,
     permissions=_PERMISSIONS,
     apis=("iam.googleapis.com",),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import paid
+from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Permissions, Roles, by_project, for_no_service
 from reconciler.core.naming import fingerprint, noted
 from reconciler.core.objects import Desired, Observed
@@ -114,6 +115,7 @@ KIND = Kind(
     desired=for_no_service,  # no service is called from outside by an identity of its own
     connect=WorkloadIdentityPoolClient,
     paid=paid.NOTHING,
+    group=Group.ACCESS,
     read_together=by_project,
     permissions=Permissions(
         read=("iam.googleapis.com/workloadIdentityPools.list",),

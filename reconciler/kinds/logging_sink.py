@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.flow import Each, Flow, Group
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, note, noted
 from reconciler.core.objects import Desired, Observed, Wanted
@@ -156,6 +157,13 @@ def _written(sink: Any, fields: LogSink) -> Any:
     return sink
 
 
+def flows(want: Desired[LogSink], service: MLService, project: str) -> Iterator[Flow]:
+    """Say whose entries go to which topic."""
+    del service
+    yield Flow(Each("vertex_model_monitor"), want.address, "what it found")
+    yield Flow(want.address, pubsub_topic.address_of(want.fields.topic, project), "entries")
+
+
 KIND = Kind(
     name=NAME,
     title="log sink",
@@ -163,6 +171,8 @@ KIND = Kind(
     desired=desired,
     connect=LogSinkClient,
     paid=paid.NOTHING,
+    group=Group.MONITORING,
+    flows=flows,
     acts_on=frozenset({"triggers.when.breach", "triggers.when.consecutive", "monitoring.minSamples"}),
     permissions=Permissions(
         read=("logging.sinks.list",),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.flow import Flow, Group, Outside
 from reconciler.core.kind import Kind, Permissions, Roles, always, by_project
 from reconciler.core.naming import fingerprint
 from reconciler.core.objects import Desired, Observed
@@ -290,6 +291,13 @@ def _version(file: Path) -> tuple[int, ...]:
     return now.st_ino, now.st_size, now.st_mtime_ns
 
 
+def flows(want: Desired[ModelArtifact], service: MLService, project: str) -> Iterator[Flow]:
+    """Say which folder is uploaded, as the spec names it."""
+    del project
+    named = (service.spec.model.uri if service.spec.model else None) or ""
+    yield Flow(Outside("folder here", named), want.address, "files")
+
+
 KIND = Kind(
     name="model_artifact",
     title="model",
@@ -297,6 +305,8 @@ KIND = Kind(
     desired=desired,
     connect=ModelArtifactClient,
     paid=paid.NOTHING,
+    group=Group.SERVING,
+    flows=flows,
     acts_on=frozenset({"model.uri"}),
     permissions=Permissions(
         read=("storage.objects.list",),

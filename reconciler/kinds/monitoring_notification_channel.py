@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Flow, Group, Outside
 from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
 from reconciler.core.naming import SERVICE_LABEL, fingerprint, label_value, mark_labels, mark_of
 from reconciler.core.objects import Desired, Holder, Observed, Wanted
@@ -236,6 +237,19 @@ def in_turn(address: Address) -> str:
     return f"monitoring of {address.project or 'this project'}"
 
 
+def flows(want: Desired[NotificationChannel], service: MLService, project: str) -> Iterator[Flow]:
+    """Say who is told; of a webhook only the host."""
+    for entry in (*function_of(service), *service.spec.notifications):
+        if address_of(service, entry) == want.address:
+            yield _telling(want.address, entry, project)
+
+
+def _telling(here: Address, entry: Receiver, project: str) -> Flow:
+    if entry.pubsub:
+        return Flow(here, pubsub_topic.address_of(entry.pubsub, project), "incidents")
+    return Flow(here, Outside("mailbox" if entry.email else "webhook", _said(entry)), "incidents")
+
+
 KIND = Kind(
     name=NAME,
     title="notification channel",
@@ -244,6 +258,8 @@ KIND = Kind(
     operates=operates,
     connect=NotificationChannelClient,
     paid=paid.NOTHING,
+    group=Group.MONITORING,
+    flows=flows,
     acts_on=frozenset({"notifications.email", "notifications.pubsub", "notifications.webhook"}),
     permissions=Permissions(
         read=("monitoring.notificationChannels.list", "monitoring.alertPolicies.list"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Flow, Group
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Holder, Observed
@@ -140,6 +141,12 @@ def _written(live: Any, fields: MonitoringService) -> Any:
     return live
 
 
+def flows(want: Desired[MonitoringService], service: MLService, project: str) -> Iterator[Flow]:
+    """Say what is counted."""
+    del project
+    yield Flow(Address("run_service", service.spec.region, service.name), want.address, "metrics")
+
+
 KIND = Kind(
     name=NAME,
     title="monitored service",
@@ -147,6 +154,8 @@ KIND = Kind(
     desired=desired,
     connect=MonitoringServiceClient,
     paid=paid.NOTHING,
+    group=Group.MONITORING,
+    flows=flows,
     permissions=Permissions(
         read=("monitoring.services.list", "monitoring.slos.list"),
         write=tuple(f"monitoring.services.{verb}" for verb in ("create", "update", "delete")),

@@ -10,6 +10,7 @@ from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Flow, Group
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed
@@ -233,6 +234,12 @@ def _written(live: Any, fields: Slo) -> Any:
     return live
 
 
+def flows(want: Desired[Slo], service: MLService, project: str) -> Iterator[Flow]:
+    """Say whose requests are counted."""
+    del project
+    yield Flow(monitoring_service.address_of(service), want.address, "good and bad requests")
+
+
 KIND = Kind(
     name=NAME,
     title="service level objective",
@@ -240,6 +247,8 @@ KIND = Kind(
     desired=desired,
     connect=SloClient,
     paid=paid.NOTHING,
+    group=Group.MONITORING,
+    flows=flows,
     acts_on=frozenset({"monitoring.slo.availability", "monitoring.slo.latencyP95"}),
     permissions=Permissions(
         read=("monitoring.slos.list",),

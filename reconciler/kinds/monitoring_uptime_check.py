@@ -11,6 +11,7 @@ from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.by_hand import Beyond, heads
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Flow, Group
 from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
 from reconciler.core.naming import SERVICE_LABEL, fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Holder, Observed, Wanted
@@ -262,12 +263,20 @@ def _written(check: Any, fields: UptimeCheck) -> Any:
     return check
 
 
+def flows(want: Desired[UptimeCheck], service: MLService, project: str) -> Iterator[Flow]:
+    """Say who is asked."""
+    del project
+    yield Flow(want.address, run_service.address_of(service), f"GET {want.fields.path}")
+
+
 KIND = Kind(
     name=NAME,
     title="uptime check",
     fields=UptimeCheck,
     desired=desired,
     connect=UptimeCheckClient,
+    group=Group.MONITORING,
+    flows=flows,
     paid=paid.Paid(
         alters=paid.fields("period_s", "regions"),
         without={"checks_per_second": Decimal(0)},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import paid
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.flow import Flow, Group, Outside
 from reconciler.core.kind import Kind, by_project
 from reconciler.core.naming import mark_labels
 from reconciler.core.objects import Desired, Wanted
@@ -123,12 +124,21 @@ class PubsubPullSubscriptionClient(PubsubSubscriptionClient):
         return without_ways(subscription, *_WAYS)
 
 
+def flows(want: Desired[PubsubPullSubscription], service: MLService, project: str) -> Iterator[Flow]:
+    """Say what is told, and that passes read it."""
+    del service
+    yield Flow(pubsub_topic.address_of(want.fields.topic, project), want.address, "what was spent")
+    yield Flow(want.address, Outside("passes of the job"), "what was spent")
+
+
 KIND = Kind(
     name=NAME,
     title="Pub/Sub subscription to read",
     fields=PubsubPullSubscription,
     desired=desired,
     paid=paid.NOTHING,
+    group=Group.BUDGET,
+    flows=flows,
     connect=PubsubPullSubscriptionClient,
     permissions=PERMISSIONS,
     apis=("pubsub.googleapis.com",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Flow, Group
 from reconciler.core.kind import Gift, Kind, Permissions, Roles, by_project
 from reconciler.core.naming import account_email, fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed, Wanted
@@ -304,6 +305,17 @@ ROLES = Roles(
     write=("roles/pubsub.editor", "pubsub.subscriptions.setIamPolicy"),
 )
 
+
+def flows(want: Desired[PubsubSubscription], service: MLService, project: str) -> Iterator[Flow]:
+    """Say where messages come from, who is asked, and where those go that nobody could answer."""
+    del service
+    yield Flow(pubsub_topic.address_of(want.fields.topic, project), want.address, "messages")
+    if isinstance(want.fields.endpoint, Ref):
+        yield Flow(want.address, want.fields.endpoint.address, "requests")
+    if want.fields.dead_letter:
+        yield Flow(want.address, pubsub_topic.address_of(want.fields.dead_letter, project), "what failed")
+
+
 KIND = Kind(
     name=NAME,
     title="Pub/Sub subscription",
@@ -311,6 +323,8 @@ KIND = Kind(
     desired=desired,
     connect=PubsubSubscriptionClient,
     paid=paid.NOTHING,
+    group=Group.MESSAGES,
+    flows=flows,
     acts_on=frozenset({"events.requests.*"}),
     permissions=PERMISSIONS,
     apis=("pubsub.googleapis.com",),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import paid
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.facts import Facts
+from reconciler.core.flow import Flow, Group
 from reconciler.core.kind import Gift, Kind, by_project
 from reconciler.core.naming import account_email, mark_labels
 from reconciler.core.objects import Desired, Wanted
@@ -26,7 +28,6 @@ from reconciler.lookups.project_number import agent, asked_when, number_of
 from schemas.sections.events import Topic
 
 if TYPE_CHECKING:
-    from reconciler.core.facts import Facts
     from schemas import MLService
 
 NAME = "pubsub_table_subscription"
@@ -176,6 +177,15 @@ class PubsubTableSubscriptionClient(PubsubSubscriptionClient):
         return without_ways(subscription, "cloud_storage_config") | pushed
 
 
+def flows(want: Desired[PubsubTableSubscription], service: MLService, project: str) -> Iterator[Flow]:
+    """Say where predictions come from, which table they become rows of, and where what is no row goes."""
+    yield Flow(pubsub_topic.address_of(want.fields.topic, project), want.address, "predictions")
+    table = bigquery_table.address_of(service, Facts(project, ""))
+    if table is not None:
+        yield Flow(want.address, table, "rows")
+    yield Flow(want.address, pubsub_topic.address_of(want.fields.dead_letter, project), "what is no row")
+
+
 KIND = Kind(
     name=NAME,
     title="Pub/Sub subscription of a table",
@@ -183,6 +193,8 @@ KIND = Kind(
     desired=desired,
     connect=PubsubTableSubscriptionClient,
     paid=paid.Paid(without={"log_rate": None, "log_kept_s": 0}),
+    group=Group.MESSAGES,
+    flows=flows,
     acts_on=frozenset({"monitoring.logging.*"}),
     permissions=PERMISSIONS,
     apis=("pubsub.googleapis.com",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Group
 from reconciler.core.kind import Gift, Kind, Ownership, Permissions, Roles, by_project
 from reconciler.core.naming import MANAGED_BY, MANAGER, fingerprint, mark_of
 from reconciler.core.objects import Desired, Existing, Observed, Wanted
@@ -194,6 +195,7 @@ KIND = Kind(
     desired=desired,
     connect=PubsubTopicClient,
     paid=paid.NOTHING,
+    group=Group.MESSAGES,
     acts_on=frozenset({"events.answers.*"}),
     permissions=Permissions(
         read=("pubsub.topics.list",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors, paid
 from reconciler.core.address import Address
+from reconciler.core.flow import Flow, Group
 from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.core.naming import fingerprint, note, noted
 from reconciler.core.objects import Desired, Observed, Wanted
@@ -289,6 +290,13 @@ def _write_token(target: Any, fields: SchedulerJob) -> None:
         target.oidc_token = token if fields.account else None
 
 
+def flows(want: Desired[SchedulerJob], service: MLService, project: str) -> Iterator[Flow]:
+    """Say which topic it wakes."""
+    del service
+    if want.fields.topic:
+        yield Flow(want.address, pubsub_topic.address_of(want.fields.topic, project), want.fields.schedule)
+
+
 KIND = Kind(
     name=NAME,
     title="Cloud Scheduler job",
@@ -296,6 +304,8 @@ KIND = Kind(
     desired=desired,
     connect=SchedulerJobClient,
     paid=paid.Paid(fires=paid.fields("schedule", "paused"), fires_by_itself=True, counted="jobs"),
+    group=Group.TRAINING,
+    flows=flows,
     acts_on=frozenset({"triggers.name", "triggers.when.schedule", "triggers.when.timeZone"}),
     permissions=Permissions(
         read=("cloudscheduler.jobs.list",),

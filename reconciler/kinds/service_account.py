@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
 from reconciler.core.naming import account_email, note, noted
 from reconciler.core.objects import Desired, Observed
@@ -142,6 +143,7 @@ KIND = Kind(
     desired=desired,
     connect=ServiceAccountClient,
     paid=paid.NOTHING,
+    group=Group.ACCESS,
     read_together=by_project,
     acts_on=frozenset({"access.serviceAccount"}),
     permissions=Permissions(

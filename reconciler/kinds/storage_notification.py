@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors, paid
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.flow import Flow, Group, Outside
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.naming import SERVICE_LABEL, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed, Wanted
@@ -188,6 +189,13 @@ def _has_files(service: MLService) -> bool:
     return any(trigger.when.storage is not None for trigger in service.spec.triggers)
 
 
+def flows(want: Desired[StorageNotification], service: MLService, project: str) -> Iterator[Flow]:
+    """Say which bucket tells which topic."""
+    del service
+    yield Flow(Outside("bucket", f"gs://{want.fields.bucket}/{want.fields.prefix}"), want.address, "new objects")
+    yield Flow(want.address, pubsub_topic.address_of(want.fields.topic, project), "messages")
+
+
 KIND = Kind(
     name=NAME,
     title="notification of a bucket",
@@ -195,6 +203,8 @@ KIND = Kind(
     desired=desired,
     connect=StorageNotificationClient,
     paid=paid.NOTHING,
+    group=Group.MESSAGES,
+    flows=flows,
     acts_on=frozenset({"triggers.when.storage"}),
     permissions=Permissions(
         read=("storage.buckets.get",),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import paid
 from reconciler.core.address import Address
 from reconciler.core.diff import gone_keys
+from reconciler.core.flow import Each, Flow, Group
 from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.core.naming import fingerprint, mark_labels, mark_of
 from reconciler.core.objects import Desired, Observed
@@ -122,6 +123,12 @@ def _observed(address: Address, live: dict[str, Any]) -> Observed[VertexModel]:
     )
 
 
+def flows(want: Desired[VertexModel], service: MLService, project: str) -> Iterator[Flow]:
+    """Say that it stands for the model, for the monitor alone."""
+    del service, project
+    yield Flow(want.address, Each("vertex_model_monitor"), "model")
+
+
 KIND = Kind(
     name=NAME,
     title="Vertex AI model",
@@ -129,6 +136,8 @@ KIND = Kind(
     desired=desired,
     connect=VertexModelClient,
     paid=paid.NOTHING,
+    group=Group.MONITORING,
+    flows=flows,
     permissions=Permissions(
         read=("aiplatform.models.list",),
         write=tuple(f"aiplatform.models.{verb}" for verb in ("upload", "update", "delete")),

@@ -72,4 +72,5 @@ LOOKUP = Lookup(
     _answer,
     "resourcemanager.projects.get",
     "cloudbilling.googleapis.com",
+    assumed=lambda _: BillingAccount("billingAccounts/ACCOUNT"),
 )

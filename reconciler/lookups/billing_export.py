@@ -60,4 +60,4 @@ def _answer(connection: Connection, question: Question) -> BillingExport:
     return BillingExport(str(live.get("location", "")).lower(), bool(parts) and "field" not in parts)
 
 
-LOOKUP = Lookup("billing_export", BillingExport, asks, _answer, api=HOST)
+LOOKUP = Lookup("billing_export", BillingExport, asks, _answer, api=HOST, assumed=lambda _: BillingExport("us"))

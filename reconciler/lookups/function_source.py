@@ -82,6 +82,12 @@ def _asks(loaded: LoadedService, facts: Facts) -> Iterator[Question]:
         yield Question(KEY, "retraining")
 
 
+def _assumed(question: Question) -> FunctionSource:
+    """Let any program stand for it."""
+    del question
+    return FunctionSource("", "")
+
+
 def _answer(connection: Connection, question: Question) -> FunctionSource:
     """Find the program without importing it.
 
@@ -96,4 +102,4 @@ def _answer(connection: Connection, question: Question) -> FunctionSource:
     return FunctionSource(digest_of(archive(folder)), str(folder))
 
 
-FUNCTION_SOURCE = Lookup("function_source", FunctionSource, _asks, _answer)
+FUNCTION_SOURCE = Lookup("function_source", FunctionSource, _asks, _answer, assumed=_assumed)

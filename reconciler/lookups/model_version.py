@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from reconciler.gcp.connection import Connection
     from schemas import LoadedService, MLService
 
+REGISTRY = "model in the registry"
+"""What trainings make and aliases name, as people call it."""
 _SHOWN = 10
 _ODD = re.compile(r"[\"\\\x00-\x1f\x7f]|/\.\./|(?<!:)//")
 
@@ -92,6 +94,17 @@ def _no_such(registry: ModelRegistry, model: str, alias: str, region: str) -> er
     )
 
 
+def _assumed(question: Question) -> ModelVersion:
+    """Let the alias stand for the version; where its files are nobody knows."""
+    return ModelVersion(question.key.rpartition("@")[2], "")
+
+
 MODEL_VERSION = Lookup(
-    "model_version", ModelVersion, _asks, _answer, "aiplatform.models.get", "aiplatform.googleapis.com"
+    "model_version",
+    ModelVersion,
+    _asks,
+    _answer,
+    "aiplatform.models.get",
+    "aiplatform.googleapis.com",
+    assumed=_assumed,
 )

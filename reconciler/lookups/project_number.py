@@ -65,10 +65,13 @@ def asked_when(needs: Needs, where: str, *, operators: Callable[[Operator], bool
         "resourcemanager.projects.get",
         "cloudresourcemanager.googleapis.com",
         operates,
+        assumed=lambda _: NUMBER_UNKNOWN,
     )
 
 
 PROJECT_NUMBER = "project_number"
+NUMBER_UNKNOWN = "PROJECT_NUMBER"
+"""Stands for the number where nobody asks, as in Google's documentation."""
 
 
 def number_of(facts: Facts) -> str:

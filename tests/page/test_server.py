@@ -118,7 +118,7 @@ def test_the_address_is_the_state(browser, asked, said):
 
 
 def test_a_large_fleet_comes_in_pages(tmp_path):
-    """Of 410 services a page has 150, each once over all pages, and a filter looks into all of them."""
+    """Of 410 services a page has 140, each once over all pages, and a filter looks into all of them."""
     put(tmp_path / STANDINGS, samples.bare(410))
     browser = client_of(desk_of(tmp_path))
 
@@ -126,7 +126,7 @@ def test_a_large_fleet_comes_in_pages(tmp_path):
     names = [(each["region"], each["name"]) for page in pages for each in page["services"]]
     last = names[-1][1]
 
-    assert [len(page["services"]) for page in pages] == [150, 150, 110]
+    assert [len(page["services"]) for page in pages] == [140, 140, 130]
     assert len(set(names)) == 410
     assert browser.get(f"/fleet.json?q={last}").json()["services"][0]["name"].startswith(last)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.core import paid
 from reconciler.core.address import Address
+from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.gcp.bigquery import HOST
 from reconciler.kinds.bigquery_table.client import BigqueryTableClient
@@ -25,6 +26,7 @@ KIND = Kind(
     desired=desired,
     connect=BigqueryTableClient,
     paid=paid.Paid(alters=paid.fields("expiration_s")),
+    group=Group.DATA,
     acts_on=frozenset({"monitoring.logging.table", "monitoring.logging.retention"}),
     permissions=Permissions(
         read=("bigquery.tables.get",),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core import paid
 from reconciler.core.address import GLOBAL, Address
+from reconciler.core.flow import Flow, Group, Outside
 from reconciler.core.kind import Gift, Kind, Roles, by_project
 from reconciler.core.naming import mark_labels
 from reconciler.core.objects import Desired, Wanted
@@ -128,12 +129,24 @@ def beyond(operator: Operator, facts: Facts) -> Iterable[str]:
     )
 
 
+def flows(want: Desired[BillingBudget], service: MLService, project: str) -> Iterator[Flow]:
+    """Say what is measured, and who is told."""
+    del service
+    yield Flow(Outside("billing account"), want.address, want.fields.label or "all cost of the project")
+    yield Flow(want.address, pubsub_topic.address_of(want.fields.topic, project), "what was spent")
+    for channel in want.fields.channels:
+        if isinstance(channel, Ref):
+            yield Flow(want.address, channel.address, "shares that were reached")
+
+
 KIND = Kind(
     name=NAME,
     title="budget",
     fields=BillingBudget,
     desired=desired,
     paid=paid.NOTHING,
+    group=Group.BUDGET,
+    flows=flows,
     connect=BillingBudgetClient,
     acts_on=frozenset({"budget.amount", "budget.alerts", "budget.label"}),
     apis=("billingbudgets.googleapis.com",),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from reconciler.core.flow import Group
 from reconciler.core.kind import Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT
 from reconciler.kinds import pubsub_subscription, pubsub_topic
 from reconciler.kinds.functions_function.client import FunctionsFunctionClient
 from reconciler.kinds.functions_function.differences import consequence
+from reconciler.kinds.functions_function.flowing import flows
 from reconciler.kinds.functions_function.paid import PAID
 from reconciler.kinds.functions_function.record import NAME, FunctionsFunction
 from reconciler.kinds.functions_function.settings import VARIABLE, training_images, watched_monitors
@@ -71,6 +73,8 @@ KIND = Kind(
     desired=desired,
     connect=FunctionsFunctionClient,
     paid=PAID,
+    group=Group.TRAINING,
+    flows=flows,
     keyed=frozenset({"environment", "labels"}),
     images=training_images,
     acts_on=ACTS_ON,

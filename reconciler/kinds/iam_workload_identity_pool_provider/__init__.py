@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.core import paid
+from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Permissions, Roles, for_no_service
 from reconciler.kinds.iam_workload_identity_pool import HOST
 from reconciler.kinds.iam_workload_identity_pool_provider.client import WorkloadIdentityPoolProviderClient
@@ -31,6 +32,7 @@ KIND = Kind(
     operates=operates,
     connect=WorkloadIdentityPoolProviderClient,
     paid=paid.NOTHING,
+    group=Group.ACCESS,
     read_together=one_pool,
     permissions=Permissions(
         read=("iam.googleapis.com/workloadIdentityPoolProviders.list",),

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from reconciler.core import paid
+from reconciler.core.flow import Each, Flow, Group
 from reconciler.core.kind import Kind, Permissions, Roles, by_project
+from reconciler.core.reference import Ref
 from reconciler.kinds import monitoring_notification_channel as channels
 from reconciler.kinds.monitoring_alert_policy.client import AlertPolicyClient
 from reconciler.kinds.monitoring_alert_policy.distances import distances
@@ -86,6 +88,27 @@ def operates(operator: Operator, facts: Facts) -> Iterator[Desired[AlertPolicy]]
             yield policy(operator.owner, operator, alert, told)
 
 
+_LOOKED_AT = {
+    "vertex_schedule": "distances",
+    "monitoring_slo": "how fast its budget burns",
+    "monitoring_uptime_check": "answers",
+}
+"""What a policy's conditions are about, by the kind they refer to; a window's measures the function writes."""
+
+
+def flows(want: Desired[AlertPolicy], service: MLService, project: str) -> Iterator[Flow]:
+    """Say what is looked at, and who is told."""
+    del service, project
+    sources = [each for each in want.dependencies if each.kind in _LOOKED_AT]
+    for source in sources:
+        yield Flow(source, want.address, _LOOKED_AT[source.kind])
+    if not sources:
+        yield Flow(Each("functions_function"), want.address, "measures")
+    for channel in want.fields.channels:
+        if isinstance(channel, Ref):
+            yield Flow(want.address, channel.address, "incidents")
+
+
 KIND = Kind(
     name=NAME,
     title="alert policy",
@@ -94,6 +117,8 @@ KIND = Kind(
     operates=operates,
     connect=AlertPolicyClient,
     paid=paid.NOTHING,
+    group=Group.MONITORING,
+    flows=flows,
     acts_on=frozenset({"notifications.events"}),
     permissions=Permissions(
         read=("monitoring.alertPolicies.list",),

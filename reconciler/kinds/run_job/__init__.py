@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core import paid
+from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Permissions, Roles, for_no_service
 from reconciler.kinds.run_job.client import RunJobClient
 from reconciler.kinds.run_job.record import NAME, RunJob, full_name, run_address
@@ -29,6 +30,7 @@ KIND = Kind(
     operates=operates,
     connect=RunJobClient,
     paid=paid.NOTHING,
+    group=Group.TRAINING,
     keyed=frozenset({"env", "secrets", "labels"}),
     images=lambda record: (record["image"],),
     permissions=Permissions(

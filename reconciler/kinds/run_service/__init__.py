@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from reconciler.core.flow import Group
 from reconciler.core.kind import Extra, Gift, Kind, Permissions, Roles
 from reconciler.core.membership import PROJECT, SECRET_READER, SQL_CLIENT
 from reconciler.core.memory import Memory
@@ -14,6 +15,7 @@ from reconciler.core.windows import next_after, open_at
 from reconciler.kinds.run_service.claims import claims_of
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
+from reconciler.kinds.run_service.flowing import flows
 from reconciler.kinds.run_service.foreseen import starts
 from reconciler.kinds.run_service.grants import FILES_WRITER
 from reconciler.kinds.run_service.measured import measure
@@ -185,6 +187,8 @@ KIND = Kind(
     desired=desired,
     connect=RunServiceClient,
     paid=PAID,
+    group=Group.SERVING,
+    flows=flows,
     keyed=KEYED,
     reserved={"labels": frozenset({CAP_LABEL})},
     refine=refine,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from reconciler.core import paid
+from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.kinds.vertex_model_monitor.client import ModelMonitorClient
+from reconciler.kinds.vertex_model_monitor.flowing import flows
 from reconciler.kinds.vertex_model_monitor.logarithms import consequence
 from reconciler.kinds.vertex_model_monitor.record import HOST, NAME, Limits, ModelMonitor, Objective, Rows
 from reconciler.kinds.vertex_model_monitor.wanted import address_of, desired, limits_by_column
@@ -21,6 +23,8 @@ KIND = Kind(
     desired=desired,
     connect=ModelMonitorClient,
     paid=paid.NOTHING,
+    group=Group.MONITORING,
+    flows=flows,
     acts_on=frozenset(
         {"monitoring.baseline.table", "monitoring.baseline.uri", "monitoring.skew.*", "monitoring.logarithmic"}
     ),

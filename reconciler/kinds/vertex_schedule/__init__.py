@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from reconciler.core import paid
+from reconciler.core.flow import Each, Flow, Group
 from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.kinds.vertex_model_monitor.logarithms import consequence
 from reconciler.kinds.vertex_model_monitor.record import HOST
@@ -21,6 +24,10 @@ from reconciler.kinds.vertex_schedule.wanted import (
 )
 from reconciler.lookups.model_version import MODEL_VERSION
 
+if TYPE_CHECKING:
+    from reconciler.core.objects import Desired
+    from schemas import MLService
+
 __all__ = [
     "DRIFT",
     "KIND",
@@ -35,12 +42,20 @@ __all__ = [
 ]
 
 
+def flows(want: Desired[MonitoringSchedule], service: MLService, project: str) -> Iterator[Flow]:
+    """Say that it starts what compares."""
+    del service, project
+    yield Flow(want.address, Each("vertex_model_monitor"), f"{want.address.name.rpartition('/')[2]} comparisons")
+
+
 KIND = Kind(
     name=NAME,
     title="monitoring schedule",
     fields=MonitoringSchedule,
     desired=desired,
     connect=ScheduleClient,
+    group=Group.MONITORING,
+    flows=flows,
     paid=paid.Paid(
         alters=paid.fields("cron", "baseline.window", "target.window", "paused"),
         without={"looked_s": Decimal(0), "comparisons": Decimal(0)},
