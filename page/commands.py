@@ -94,6 +94,7 @@ _VERBS = {
     "history": ("show what became of it", _READS),
     "status": ("show it as it is now", "run.services.get, and reading what belongs to it"),
     "rollout": ("show what the rollout waits for", "run.services.get, and monitoring.timeSeries.list"),
+    "graph": ("draw its resources, and what flows between them", "reading what its spec leads to"),
     "predict": ("send rows to it", "run.routes.invoke on the service"),
     "monitor": ("show how far its data are from their baseline", "aiplatform.modelMonitoringJobs.list"),
 }
