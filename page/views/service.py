@@ -99,6 +99,7 @@ def _commands(service: Data) -> Iterable[Command]:
         yield of_service("budget lift", service)
     yield of_service("why", service)
     yield of_service("status", service)
+    yield of_service("graph", service)
     if _pending(service):
         yield of_operator("plan", service)
 

@@ -138,7 +138,7 @@ class Running:
         taken = listening(port)
         at = taken.getsockname()[1]
         desk = Desk(Shelf(Folder(folder), fresh_s=0.05, past_fresh_s=0.05), lambda: NOW)
-        app = server(desk, Own(frozenset({f"{HOST}:{at}"})), live="events")
+        app = server(desk, Own(), live="events")
         options = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
         running = uvicorn.Server(options)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]}, daemon=True)

@@ -173,15 +173,20 @@ def test_no_text_becomes_an_element(tmp_path, pytestconfig):
 def test_commands_to_copy_are_quoted(tmp_path):
     """A service's name is one word of a shell, whatever is in it."""
     told = samples.fleet(3).standings.to_json()
-    told["services"][1]["problem"] = "gone"
+    told["services"][1]["problem"] = told["services"][2]["problem"] = "gone"
+    told["services"][2]["name"] = dashed = "--yes"
     told["services"][1]["name"] = name = "x; rm -rf ~ $(id) `id` 'y"
     put(tmp_path / "operators/mlservice/standings/0.json", told)
 
     needs = client_of(desk_of(tmp_path)).get("/fleet.json").json()["services"]
     commands = [need["command"] for each in needs if each["name"] == name for need in each["needs"]]
 
+    options = [need["command"] for each in needs if each["name"] == dashed for need in each["needs"]]
+
     assert [shlex.split(each)[2] for each in commands] == [name] * len(commands)
+    assert [each.partition(" -- ")[2] for each in options] == [dashed] * len(options)
     assert commands
+    assert options
 
 
 @pytest.mark.parametrize(("local", "ends"), [(False, "--project=acme-ml"), (True, "--local --project=acme-ml")])
