@@ -156,9 +156,9 @@ class Running:
         self._thread.join(PATIENCE_MS / 1000)
 
 
-def served(folder: Path, count: int) -> tuple[Running, Fleet]:
-    """Serve a fleet."""
-    made = fleet(count)
+def served(folder: Path, count: int, *, hostile: bool = False) -> tuple[Running, Fleet]:
+    """Serve a fleet; a hostile one has a stranger's words."""
+    made = fleet(count, hostile=hostile)
     write(made, folder)
     return Running.start(folder), made
 
