@@ -16,6 +16,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any, Protocol
 
 HEADER = "x-goog-iap-jwt-assertion"
@@ -25,7 +26,7 @@ _LEEWAY_S = 30
 _KEYS_FRESH_S = 3600.0
 _ASK_AGAIN_S = 30.0
 _PATIENCE_S = 5.0
-_LARGEST = 1 << 20
+_LARGEST, _LONGEST = 1 << 20, 300
 
 
 class Refused(Exception):
@@ -48,15 +49,16 @@ class Own:
     """One's own machine: requests by another name of this machine are a trick of some page (DNS rebinding).
 
     Args:
-        hosts: Names with ports that requests may be for.
+        names: Those of this machine that requests may be for. The port may be any: somebody forwards it.
     """
 
-    hosts: frozenset[str]
+    names: frozenset[str] = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
     def reader(self, headers: Mapping[str, str]) -> str:
         """Let in who asks by our own address."""
-        if headers.get("host", "") not in self.hosts:
-            raise Refused("This page is asked for by a name that is not its own.")
+        name, colon, port = headers.get("host", "").rpartition(":")
+        if (name if colon and port.isdigit() else headers.get("host", "")) not in self.names:
+            raise Refused(f"This page is read as {' or '.join(sorted(self.names))}, and by no other name.")
         return ""
 
 
@@ -99,7 +101,8 @@ class Signed:
             raise Refused(
                 "The signature of Identity-Aware Proxy on this request is not valid for this page."
             ) from error
-        return str(claims.get("email", ""))[:300]
+        email = claims.get("email")
+        return email[:_LONGEST] if isinstance(email, str) else ""
 
     def _key(self, kid: str) -> Any:
         """Give a public key of IAP's; keys are rotated, so an unknown one is asked for, but not for every request.
@@ -116,13 +119,14 @@ class Signed:
             return self._keys[kid]
 
     def _fetch(self) -> None:
-        from jwt import PyJWKSet  # noqa: PLC0415 - where nothing is signed, nothing is needed
+        from jwt import PyJWKSet, PyJWTError  # noqa: PLC0415 - where nothing is signed, nothing is needed
 
         self._asked = self.ticks()
         try:
             with urllib.request.urlopen(self.keys_at, timeout=_PATIENCE_S) as answer:  # noqa: S310 - an address of ours
-                found = PyJWKSet.from_dict(json.loads(answer.read(_LARGEST)))
-        except (OSError, ValueError) as error:
+                said = json.loads(answer.read(_LARGEST))
+            found = PyJWKSet.from_dict(said if isinstance(said, dict) else {})
+        except (OSError, ValueError, HTTPException, PyJWTError) as error:
             if not self._keys:
                 raise Refused("The public keys of Identity-Aware Proxy cannot be had now.") from error
             return  # the ones before go on

@@ -50,7 +50,11 @@ def of_service(verb: str, service: Data, *more: str, **options: Any) -> Command:
     does, needs = _VERBS[verb]
     if verb in _OF_SPECS and service.get("environment"):
         named.append(f"--environment={service['environment']}")
-    words = ["mlservice", *verb.split(), service["name"], *more, *named, *_where(service)]
+    name = service["name"]
+    if name.startswith("-"):  # no service can be called so, and no word of a document becomes an option
+        words = ["mlservice", *verb.split(), *named, *_where(service), "--", name, *more]
+    else:
+        words = ["mlservice", *verb.split(), name, *more, *named, *_where(service)]
     return Command(shlex.join(words), does, needs)
 
 
@@ -90,6 +94,7 @@ _VERBS = {
     "history": ("show what became of it", _READS),
     "status": ("show it as it is now", "run.services.get, and reading what belongs to it"),
     "rollout": ("show what the rollout waits for", "run.services.get, and monitoring.timeSeries.list"),
+    "graph": ("draw its resources, and what flows between them", "reading what its spec leads to"),
     "predict": ("send rows to it", "run.routes.invoke on the service"),
     "monitor": ("show how far its data are from their baseline", "aiplatform.modelMonitoringJobs.list"),
 }

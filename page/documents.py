@@ -23,8 +23,10 @@ def parsed(name: str, text: bytes) -> Data | str:
     Returns:
         Plain data as its JSON Schema has it, or a sentence that says why it cannot be read.
     """
+    model = model_of(name)
     try:
-        return model_of(name).read(json.loads(text)).to_json()
+        read = model.read(json.loads(text)).to_json()
+        return read if model is Standings else bounded(read)
     except KeptError as error:
         return f"cannot read {name}: {error}"
     except (ValueError, RecursionError):
@@ -36,3 +38,16 @@ def model_of(name: str) -> type[Kept]:
     if name.startswith("history/"):
         return HistoryEntry
     return Standings if "/standings/" in name else PassReport
+
+
+MOST_ITEMS, LONGEST = 200, 2000
+"""What is shown of a list and of a text of a report: their forms have no bounds of their own, as standings have."""
+
+
+def bounded(value: Any) -> Any:
+    """Cut long lists and texts, at any depth."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+    if isinstance(value, dict):
+        return {name: bounded(each) for name, each in value.items()}
+    return [bounded(each) for each in value[:MOST_ITEMS]] if isinstance(value, list) else value

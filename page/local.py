@@ -42,9 +42,7 @@ def serve(source: Source, taken: socket.socket, *, emulator: str = "", fresh_s: 
 
     from page.server import server  # noqa: PLC0415 - late, for start-up
 
-    port = taken.getsockname()[1]
     desk = Desk(Shelf(source, fresh_s=fresh_s, past_fresh_s=2.0, local=bool(emulator)), clock(emulator))
-    hosts = frozenset(f"{name}:{port}" for name in (HOST, "localhost"))
-    app = server(desk, Own(hosts), live="events")
+    app = server(desk, Own(), live="events")
     options = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
     uvicorn.Server(options).run(sockets=[taken])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,8 +21,8 @@ from page.headers import DATA, FOR_GOOD, STRICT
 from page.live import Events
 from page.rendering import html, trouble
 
-_KEPT = 64
-"""Pages that are kept as they were made: a fleet's tabs ask for few."""
+_KEPT = 8 << 20
+"""Bytes of pages that are kept as they were made: many tabs ask for few."""
 _SMALL = 1024
 """Bytes below which nothing is compressed."""
 Next = Callable[[Request], Awaitable[Response]]
@@ -40,6 +41,7 @@ class Answers:
     live: str
     links: Served = field(default_factory=lambda: Served(addresses()))
     _kept: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, view: View, request: Request, *, data: bool) -> Response:
         """Answer with a view, or with nothing new."""
@@ -54,17 +56,23 @@ class Answers:
 
     def _body(self, tag: str, view: View, reader: str, *, data: bool) -> bytes:
         key = tag, reader, self.live
-        if key not in self._kept:
-            made = self.desk.make(view)
-            if data:
-                body = json.dumps(made.to_json(), ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-            else:
-                page = html(made, self.links, now=self.desk.clock(), live=self.live, tag=tag, reader=reader)
-                body = page.encode(errors="replace")
-            while len(self._kept) >= _KEPT:
-                self._kept.pop(next(iter(self._kept)), None)
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None:
+            return kept
+        made = self.desk.make(view)
+        if data:
+            text = json.dumps(made.to_json(), ensure_ascii=False, separators=(",", ":"))
+        else:
+            text = html(made, self.links, now=self.desk.clock(), live=self.live, tag=tag, reader=reader)
+        return self._keep(key, text.encode(errors="replace"))
+
+    def _keep(self, key: tuple[str, str, str], body: bytes) -> bytes:
+        with self._lock:
             self._kept[key] = body
-        return self._kept[key]
+            while sum(map(len, self._kept.values())) > _KEPT:
+                del self._kept[next(iter(self._kept))]
+        return body
 
 
 def packed(body: bytes, request: Request, headers: Mapping[str, str], kind: str) -> Response:

@@ -70,7 +70,10 @@ class Snapshot:
         for report in sorted(passes, key=_moment):
             for name, told in report["services"].items():
                 where = told["region"], name
-                services[where] = _joined(services.get(where), told, name, report)
+                known = services.get(where)
+                others = {known.get("operator"), *known.get("alsoBy", ())} if known and "report" in known else set()
+                joined = _joined(known, told, name, report)
+                services[where] = joined | {"alsoBy": sorted(others - {report["operator"], None})}
         return cls(
             key,
             dict(sorted(services.items())),
@@ -87,7 +90,7 @@ class Snapshot:
     @property
     def at(self) -> datetime | None:
         """Say of when this is: when the oldest shard's last pass ended; None where there was none."""
-        moments = [datetime.fromisoformat(_moment(each)) for each in self.passes or self.standings]
+        moments = [_moment(each) for each in self.passes or self.standings]
         return min(moments, default=None)
 
     @property
@@ -101,8 +104,8 @@ class Snapshot:
         yield from (each for each in self.services.values() if not each["name"].startswith(OPERATOR))
 
 
-def _moment(document: Data) -> str:
-    return str(document.get("ended") or document.get("at"))
+def _moment(document: Data) -> datetime:
+    return datetime.fromisoformat(document.get("ended") or document["at"])
 
 
 def _joined(standing: Data | None, told: Data, name: str, report: Data) -> Data:

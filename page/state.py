@@ -134,13 +134,14 @@ def needs_of(service: Data) -> list[Need]:
     if told or service.get("versions"):
         said = {each["kind"] for each in told}
         known = [need for need in known if need.about in said or need.about in _BY_REPORTS]
+    known += _twice(service)
     known += [_told(service, each) for each in told if each["kind"] not in {need.about for need in known}]
     return sorted(known, key=lambda need: _WORST_FIRST.index(need.tone))
 
 
 def _of_the_pass(service: Data) -> Iterator[Need]:
     told, report = reported(service), service.get("report") or {}
-    why = "; ".join(report.get("problems") or ())
+    why = "; ".join([*(report.get("problems") or ())][:_MOST])
     if told in _FAILED:
         command = of_service("why", service) if told == "failed" else of_operator("plan", service)
         yield Need(told, Tone.BAD, why or service.get("problem") or "The last pass could not.", command)
@@ -152,6 +153,13 @@ def _of_the_pass(service: Data) -> Iterator[Need]:
         yield Need("reported", Tone.NEEDS, why or _changes(report), of_operator("plan", service))
     elif told in _PERSON and why:
         yield Need(told, Tone.NEEDS, why, of_service("why", service))
+
+
+def _twice(service: Data) -> Iterator[Need]:
+    others = service.get("alsoBy") or ()
+    if others:
+        why = f"{', '.join(others)} and {service['operator']} report it: which one is to see to it?"
+        yield Need("two operators", Tone.NEEDS, why, of_operator("operator status", service))
 
 
 def _changes(report: Data) -> str:

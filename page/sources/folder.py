@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,9 @@ class Folder:
     def folders(self, below: str) -> tuple[str, ...]:
         """Name the folders in one of its folders; none where that is missing."""
         try:
-            found = sorted(each.name for each in (self.root / below).iterdir() if each.is_dir())
+            found = sorted(
+                each.name for each in (self.root / below).iterdir() if each.is_dir() and not each.is_symlink()
+            )
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -35,25 +39,33 @@ class Folder:
         return tuple(f"{below}{name}/" for name in found)
 
     def listed(self, below: str) -> Mapping[str, str]:
-        """Give the files below a folder, with time and size."""
-        try:
-            return dict(self._files(self.root / below))
-        except OSError as error:
-            raise SourceError(f"cannot list {self.root / below}: {error.strerror}") from error
+        """Give the files below a folder, with time and size. What is no plain file, such as a link, is none of ours."""
+        return dict(self._files(self.root / below))
 
     def _files(self, folder: Path) -> Iterator[tuple[str, str]]:
         for path in sorted(folder.rglob("*.json")):
-            found = path.stat()
-            yield path.relative_to(self.root).as_posix(), f"{found.st_mtime_ns}-{found.st_size}"
+            try:
+                found = path.lstat()
+            except OSError:  # gone since
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield path.relative_to(self.root).as_posix(), f"{found.st_mtime_ns}-{found.st_size}"
 
     def read(self, name: str) -> bytes | None:
         """Read one file."""
         path = self.root / name
         try:
-            if path.stat().st_size > LARGEST:
-                raise TooLarge(name)
-            return path.read_bytes()
+            with open(path, "rb", opener=_plain) as file:
+                content = file.read(LARGEST + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise SourceError(f"cannot read {path}: {error.strerror}") from error
+        if len(content) > LARGEST:
+            raise TooLarge(name)
+        return content
+
+
+def _plain(path: str, flags: int) -> int:
+    """Open a file that is no link, and waits for nobody."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -138,7 +138,7 @@ class Running:
         taken = listening(port)
         at = taken.getsockname()[1]
         desk = Desk(Shelf(Folder(folder), fresh_s=0.05, past_fresh_s=0.05), lambda: NOW)
-        app = server(desk, Own(frozenset({f"{HOST}:{at}"})), live="events")
+        app = server(desk, Own(), live="events")
         options = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
         running = uvicorn.Server(options)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]}, daemon=True)
@@ -156,9 +156,9 @@ class Running:
         self._thread.join(PATIENCE_MS / 1000)
 
 
-def served(folder: Path, count: int) -> tuple[Running, Fleet]:
-    """Serve a fleet."""
-    made = fleet(count)
+def served(folder: Path, count: int, *, hostile: bool = False) -> tuple[Running, Fleet]:
+    """Serve a fleet; a hostile one has a stranger's words."""
+    made = fleet(count, hostile=hostile)
     write(made, folder)
     return Running.start(folder), made
 

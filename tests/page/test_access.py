@@ -9,7 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from page.access import HEADER, ISSUER, Signed
+from page.access import HEADER, ISSUER, Own, Signed
 from page.server import server
 from tests.page.conftest import Browser
 
@@ -21,13 +21,13 @@ class Keys:
 
     def __init__(self):
         self.private = {"k1": ec.generate_private_key(ec.SECP256R1())}
-        self.asked = 0
+        self.asked, self.said = 0, b""
         keys = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 keys.asked += 1
-                body = json.dumps({"keys": [keys.public(kid) for kid in keys.private]}).encode()
+                body = keys.said or json.dumps({"keys": [keys.public(kid) for kid in keys.private]}).encode()
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(body)
@@ -113,6 +113,43 @@ def test_without_a_signature_nothing_is_read(hosted, headers):
     answer = hosted.get("/fleet.json", headers=headers)
 
     assert (answer.status_code, "fraud-scorer" in answer.text) == (403, False)
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        pytest.param("127.0.0.1:8765", 200, id="its-address"),
+        pytest.param("localhost", 200, id="port-80"),
+        pytest.param("localhost:9000", 200, id="forwarded"),
+        pytest.param("[::1]:8765", 200, id="version-6"),
+        pytest.param("evil.example:8765", 403, id="another-name"),
+        pytest.param("localhost.evil.example", 403, id="a-name-like-it"),
+        pytest.param("127.0.0.1:8765@evil.example", 403, id="no-name"),
+    ],
+)
+def test_on_ones_own_machine_its_names_are_let_in(desk, host, code):
+    """Whichever port leads here; a site whose name leads to this machine reads nothing."""
+    assert Browser(server(desk, Own())).get("/operator", headers={"host": host}).status_code == code
+
+
+@pytest.mark.parametrize("said", [b"[]", b"null", b'{"keys": []}', b'{"keys": [{"kty": "x"}]}', b"<html>"])
+def test_keys_that_are_none_refuse(desk, keys, monkeypatch, said):
+    """Whatever is answered in place of keys, nobody is let in, and the server goes on."""
+    signed = keys.sign()
+    monkeypatch.setattr(keys, "said", said)
+
+    answers = [Browser(server(desk, Signed(AUDIENCE, keys.address))).get("/", headers={HEADER: signed})]
+
+    assert [each.status_code for each in answers] == [403]
+
+
+@pytest.mark.parametrize("email", [None, 7, {"a": 1}])
+def test_a_name_that_is_none_is_not_shown(hosted, keys, email):
+    """IAP lets in who has no address; there is nothing to show then."""
+    page = hosted.get("/", headers={HEADER: keys.sign(email=email)})
+
+    assert page.status_code == 200
+    assert "None" not in page.text.partition("<footer")[2]
 
 
 def test_keys_are_asked_for_once_and_again_when_they_rotate(desk, keys):

@@ -10,7 +10,7 @@ from page import report
 from page.sources import Folder
 from schemas.kept import PassReport, Standings
 from tests.page.browser import PATIENCE_MS, Running, no_chromium, numbers, served, started, tab
-from tests.page.samples import EVERY, NOW, Fleet, fleet, write
+from tests.page.samples import EVERY, NOW, STATES, Fleet, fleet, write
 
 VIEWS = ("fleet", "cost", "changes", "operator", "service", "rollout", "drift", "retraining")
 SHOWN = {"rollout": "waits for data", "drift": "drifts", "retraining": "circuit open", "service": "waits for approval"}
@@ -261,3 +261,20 @@ def test_the_report_works_from_a_disk(chromium, tmp_path, scripts):
         assert (opened.wrong, opened.foreign) == ([], [])
         if scripts:
             assert opened.axe() == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hostile", [False, True], ids=["calm", "hostile"])
+def test_every_state_of_a_service_is_within_reach(chromium, tmp_path, hostile):
+    """All of its views, wide and narrow; also where strangers chose the words."""
+    running, made = served(tmp_path, len(STATES), hostile=hostile)
+    try:
+        with tab(chromium, running.address, viewport={"width": 320, "height": 900}) as opened:
+            for region, name in made.states:
+                for view in ("", "/rollout", "/drift", "/retraining"):
+                    opened.page.goto(f"{running.address}/s/{region}/{name}{view}")
+                    assert opened.sideways() <= 0, opened.page.url
+                    assert opened.axe() == [], opened.page.url
+            assert opened.troubles == []
+    finally:
+        running.stop()

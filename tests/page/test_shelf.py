@@ -1,5 +1,6 @@
 """What is read, when, and what is said where it cannot be."""
 
+import os
 import threading
 
 import pytest
@@ -107,6 +108,50 @@ def test_a_document_that_is_too_large_is_said(tmp_path, monkeypatch):
 
     assert [each for each in shelf.look().unreadable if "more than" in each] != []
     assert len(shelf.look().services) == 3
+
+
+def test_what_is_no_plain_file_is_passed_over(tmp_path):
+    """Links, pipes, devices, folders that are called like a document: none is followed, waited for or in the way."""
+    samples.write(samples.fleet(3), tmp_path)
+    folder = tmp_path / "operators/mlservice/latest"
+    (folder / "1.json").symlink_to("/dev/zero")
+    (folder / "2.json").symlink_to("nowhere")
+    os.mkfifo(folder / "3.json")
+    (folder / "4.json").mkdir()
+    (tmp_path / "operators/loop").symlink_to(tmp_path / "operators")
+
+    found = Shelf(Folder(tmp_path), patient=True).look()
+
+    assert (len(found.services), found.unreadable, found.trouble) == (3, (), "")
+    with pytest.raises(SourceError):
+        Folder(tmp_path).read("operators/mlservice/latest/1.json")
+
+
+def test_the_newer_report_counts_and_two_operators_are_told(tmp_path):
+    """Newer by time, whatever zone it is written in."""
+    report = samples.fleet(2).report.to_json()
+    older = report | {"operator": "other", "ended": "2026-11-27T00:05:00+12:00"}
+    older["services"] = {name: each | {"state": "failed"} for name, each in report["services"].items()}
+    put(tmp_path / LATEST, report)
+    put(tmp_path / "operators/other/latest/0.json", older)
+
+    shown = client_of(desk_of(tmp_path)).get("/fleet.json").json()["services"]
+
+    assert {need["reason"] for each in shown for need in each["needs"]} == {
+        "other and mlservice report it: which one is to see to it?"
+    }
+
+
+def test_long_reports_are_cut(tmp_path):
+    """What a report has too much of is not sent to everybody."""
+    report = samples.fleet(2).report.to_json()
+    for each in report["services"].values():
+        each |= {"state": "failed", "problems": ["x" * 5000] * 3000}
+    put(tmp_path / LATEST, report | {"warnings": ["y" * 5000] * 3000})
+    browser = client_of(desk_of(tmp_path))
+
+    assert len(browser.get("/fleet.json").content) < 100_000
+    assert len(browser.get("/operator").content) < 1_000_000
 
 
 def test_memory_is_shown_beside_a_place(tmp_path):
