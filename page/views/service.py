@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 
@@ -14,6 +15,7 @@ from page.views.fleet import row_of
 from page.words import short
 
 RECENT = 10
+_CLOUD_RUN = re.compile(r"https://[a-z0-9.-]+\.run\.app/?")
 
 
 def service_view(service: Data, past: Past) -> Data:
@@ -56,15 +58,16 @@ def _report(told: Data | None) -> Data | None:
     return {"state": told["state"], "problems": list(told["problems"])} if told else None
 
 
-_CONDITIONS = {"True": ("good", "✓"), "False": ("bad", "✕")}
+_GOOD, _BAD = ("good", "✓"), ("bad", "✕")
+_CONDITIONS = {"true": _GOOD, "succeeded": _GOOD, "false": _BAD, "failed": _BAD}
 
 
 def _condition(text: str) -> Data:
-    """Read what Cloud Run says of a service: `Ready: True`, `RoutesReady: False: why`."""
+    """Read what Cloud Run says of a service: `Ready: succeeded`, `RoutesReady: failed: why`."""
     name, _, said = text.partition(": ")
     state, _, why = said.partition(": ")
-    tone, sign = _CONDITIONS.get(state, ("quiet", "·"))
-    words = why if state in _CONDITIONS else said
+    tone, sign = _CONDITIONS.get(state.lower(), ("quiet", "·"))
+    words = why if state.lower() in _CONDITIONS else said
     return {"name": name, "tone": tone, "sign": sign, "text": words}
 
 
@@ -111,15 +114,21 @@ _BODIES: Mapping[str, tuple[str, str]] = {
 }
 
 
+def _is_cloud_run(url: str) -> bool:
+    """Tell whether an address is Google's: whoever writes documents must not get the tokens of those who copy."""
+    return bool(_CLOUD_RUN.fullmatch(url))
+
+
 def _call(service: Data) -> list[Data]:
     """Say how it is asked, on the command line and by curl."""
     url, name = _address(service.get("url") or ""), service["name"]
     told = [{"by": "mlservice", "command": of_service("predict", service, "rows.json").words}]
-    if url and service.get("protocol"):
+    if service.get("protocol") and (service.get("local") or _is_cloud_run(url)):
         path, body = _BODIES.get(service["protocol"], _BODIES["vertex"])
         token = "$(gcloud auth print-identity-token)"  # noqa: S105 - a command that gives one
         where = shlex.quote(f"{url}{path.format(name=name)}")
-        sent = f'-H "Authorization: Bearer {token}" -H "Content-Type: application/json" -d {shlex.quote(body)}'
-        curl = f"curl {sent} {where}"
+        sent = f'-H "Content-Type: application/json" -d {shlex.quote(body)} {where}'
+        # A real token is for a real service: the emulator asks for none, and may be anybody's program.
+        curl = f"curl {sent}" if service.get("local") else f'curl -H "Authorization: Bearer {token}" {sent}'
         told.append({"by": "curl", "command": curl})
     return told

@@ -196,10 +196,28 @@ def test_commands_are_for_what_is_shown(documents, local, ends):
     browser = client_of(desk)
     told = [browser.get(path).json() for path in ("/fleet.json", "/operator.json", "/s/us-central1/fraud-scorer.json")]
     commands = [each["command"] for each in told[0]["needsYou"]]
+    curl = [each["command"] for each in told[2]["call"] if each["by"] == "curl"]
+
+    assert [("print-identity-token" in each) for each in curl] == [not local]
     commands += [each["command"] for page in told[1:] for each in page["commands"]]
 
     assert len(commands) > 20
     assert [each for each in commands if not each.endswith(f" {ends}")] == []
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example", "https://x.run.app.evil.example", "https://evil.example/.run.app", "https://[::1"]
+)
+def test_a_token_is_for_google_alone(tmp_path, url):
+    """A document that names another address gets no command that sends it a token."""
+    told = samples.fleet(3).standings.to_json()
+    told["services"][1]["url"] = url
+    put(tmp_path / "operators/mlservice/standings/0.json", told)
+    service = told["services"][1]
+
+    shown = client_of(desk_of(tmp_path)).get(f"/s/{service['region']}/{service['name']}").text
+
+    assert "print-identity-token" not in shown
 
 
 def test_no_template_says_that_anything_is_safe():
