@@ -1,6 +1,7 @@
-# Two images of one lock file: `runtime` serves a model, `reconciler` is the scheduled job. `mlservice image push` makes the
-# same without a container engine; this is for who has one and wants to change them.
+# Three images of one lock file: `runtime` serves a model, `reconciler` is the scheduled job, `page` shows what it found.
+# `mlservice image push` makes the same without a container engine; this is for who has one and wants to change them.
 #   docker build --target runtime -t runtime .          docker build --target reconciler -t reconciler .
+#   docker build --target page -t page .
 # Frameworks are chosen: --build-arg FRAMEWORKS="onnx sklearn torch"; LightGBM's wheel needs the system's OpenMP, which a
 # slim Python has not: --build-arg FRAMEWORKS=lightgbm --build-arg PYTHON=3.12-bookworm
 ARG PYTHON=3.12-slim-bookworm
@@ -31,6 +32,12 @@ COPY reconciler/ reconciler/
 COPY runtime/ runtime/
 RUN cp uv.lock reconciler/images/ && python -m compileall -q --invalidation-mode unchecked-hash .venv schemas reconciler runtime
 
+FROM build AS build-page
+RUN python -m reconciler.images.wheels uv.lock page .venv/site-packages
+COPY schemas/ schemas/
+COPY page/ page/
+RUN python -m compileall -q --invalidation-mode unchecked-hash .venv schemas page
+
 # No compiler, no cache, no uv: only Python, the wheels and our packages.
 FROM python:${PYTHON} AS base
 RUN useradd --uid 65532 --no-create-home --shell /usr/sbin/nologin mlservice
@@ -52,6 +59,14 @@ COPY --from=build-reconciler /app/runtime /app/runtime
 USER 65532:65532
 ENTRYPOINT ["python", "-m", "reconciler.cli"]
 CMD ["reconcile"]
+
+FROM base AS page
+COPY --from=build-page /app/.venv /app/.venv
+COPY --from=build-page /app/schemas /app/schemas
+COPY --from=build-page /app/page /app/page
+USER 65532:65532
+EXPOSE 8080
+CMD ["python", "-m", "page"]
 
 FROM base AS runtime
 COPY --from=build-runtime /app/.venv /app/.venv

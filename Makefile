@@ -4,6 +4,8 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 JOBS ?= auto
 export UV_PROJECT_ENVIRONMENT := .venv
+# What the first command imports is compiled by set-up and not meanwhile.
+export UV_COMPILE_BYTECODE := 1
 # Images often set it; without compiled files every test process compiles half a second of imports and all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 

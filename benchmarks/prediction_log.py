@@ -21,7 +21,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.runtime import models
-from benchmarks.runtime.__main__ import CELLS, LOAD_CPU, Cell, drive
+from benchmarks.runtime.__main__ import CELLS, Cell, drive
+from benchmarks.runtime.callers import LOAD_CPU
 from benchmarks.runtime.peers import OURS
 from benchmarks.runtime.servers import Running, free_port, serving
 

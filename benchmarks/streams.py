@@ -1,7 +1,9 @@
 """How long a part of a streamed answer is on its way through the emulator. Bar: 5 ms. `python -m benchmarks.streams`.
 
 A container writes the time into each part; processes on one machine have one clock. The same parts are read from the
-container directly: what the way through the front end adds is the difference.
+container directly: what the way through the front end adds is the difference. Streams begin one after the other, as
+callers do, and then all at one moment: their parts then come at one moment too, every time, and the last of them waits
+for all that are before it. That is no delay of a stream's but how many parts the front end passes on in a second.
 """
 
 import asyncio
@@ -45,11 +47,19 @@ def main() -> None:
     with cloud() as (http, folder):
         port, direct = serve(http, folder)
         for count in STREAMS:
-            through, beside = measure(port, count), measure(direct, count)
-            line = f"{count:>4} streams: {show(through)} through the emulator, {show(beside)} directly"
-            added = statistics.median(through) - statistics.median(beside)
-            late = high(through) - high(beside)
-            print(f"{line}; added {added:.2f} ms (p99 {late:.2f}; bar {BAR_MS:g} ms)", flush=True)
+            tell(port, direct, count, together=False)
+        for count in STREAMS[1:]:
+            tell(port, direct, count, together=True)
+
+
+def tell(port: int, direct: int, count: int, *, together: bool) -> None:
+    """Print a line: what is added to the median and to the 99th percentile."""
+    through, beside = measure(port, count, together=together), measure(direct, count, together=together)
+    how = " in step" if together else ""
+    line = f"{count:>4} streams{how}: {show(through)} through the emulator, {show(beside)} directly"
+    added = statistics.median(through) - statistics.median(beside)
+    late = high(through) - high(beside)
+    print(f"{line}; added {added:.2f} ms (p99 {late:.2f}; bar {BAR_MS:g} ms)", flush=True)
 
 
 def serve(http: str, folder: Path) -> tuple[int, int]:
@@ -85,18 +95,19 @@ def settled(http: str, version: str, started: httpx.Response) -> Any:
     return operation["response"]
 
 
-def measure(port: int, count: int) -> list[float]:
-    """Milliseconds that each part of so many streams took, all open at once."""
-    return asyncio.run(_measure(port, count))
+def measure(port: int, count: int, *, together: bool) -> list[float]:
+    """Milliseconds that each part of so many streams took, all open at once, and begun together or spread."""
+    return asyncio.run(_measure(port, count, 0.0 if together else PAUSE_S / count))
 
 
-async def _measure(port: int, count: int) -> list[float]:
-    parts = await asyncio.gather(*(_read(port) for _ in range(count)))
+async def _measure(port: int, count: int, apart_s: float) -> list[float]:
+    parts = await asyncio.gather(*(_read(port, number * apart_s) for number in range(count)))
     return [taken for each in parts for taken in each]
 
 
-async def _read(port: int) -> list[float]:
+async def _read(port: int, after_s: float) -> list[float]:
     loop = asyncio.get_running_loop()
+    await asyncio.sleep(after_s)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")

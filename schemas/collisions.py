@@ -1,20 +1,23 @@
-"""Names that several services of one load would share.
+"""Names that several services of one load would share, and what all of a project must say alike.
 
 Source:
     Names are joined with hyphens and hold hyphens (`a-b` + `c` is `a` + `b-c`); a function becomes a Cloud Run service
     of its name: cloudfunctions v2 `functions.create functionId`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.names import SERVICE_LONGEST, derived_name, own_topics, service_account_id
+from schemas.names import SERVICE_LONGEST, derived_name, own_topics, page_name, service_account_id
+from schemas.operator import Operator
 from schemas.place import Document
 from schemas.problems import Problem
 from schemas.refusal import shown
 from schemas.sections.access import AUTO
 from schemas.service import MLService
+from schemas.tables import full_table, split_table
 
+_EXPORT = "spec.budget.export"
 _Claim = tuple[str | None, str, str]  # project, sort of thing, name
 
 
@@ -82,6 +85,46 @@ def _id_here(topic: str, project: str | None) -> str:
     return name if there == project else ""
 
 
+Exports = Mapping[str | None, Sequence[Named]]
+"""By project, the services that name an export of the bill, in file order."""
+
+
+def exports_named(services: list[Named]) -> Exports:
+    """Index the services of the load that name where their bill is."""
+    found: dict[str | None, list[Named]] = {}
+    for each in services:
+        if _export(each):
+            found.setdefault(each.project, []).append(each)
+    return found
+
+
+def billed_apart(each: Named, exports: Exports) -> Iterator[Problem]:
+    """A service whose bill is said to be elsewhere than the first one's of its project, which has one view of it.
+
+    Args:
+        each: The service.
+        exports: Of all of the load.
+    """
+    first = exports.get(each.project, [each])[0]
+    if _export(each) and _differ(_export(each), _export(first)):
+        where, there = each.document.where(_EXPORT), first.document.where(_EXPORT)
+        summary = f"{shown(_export(each))} is not the export that {shown(first.service.name)} names"
+        hint = f"a project has one view of its bill: that of {there.file}:{there.line} is {_export(first)}"
+        yield Problem(where, summary, hint, rule="billing-export")
+
+
+def _export(each: Named) -> str:
+    budget = each.service.spec.budget
+    named = (budget and budget.export) or ""
+    return full_table(named, each.project) if named and each.project else named
+
+
+def _differ(one: str, other: str) -> bool:
+    """Tell whether two tables are surely not the same: where a project is not known, the rest tells."""
+    (mine, *table), (theirs, *another) = split_table(one, ""), split_table(other, "")
+    return table != another or (mine != theirs and bool(mine and theirs))
+
+
 def several_operators(operators: list[tuple[str | None, Document]]) -> Iterator[Problem]:
     """Operators of one project after the first: two would undo each other's work.
 
@@ -95,6 +138,24 @@ def several_operators(operators: list[tuple[str | None, Document]]) -> Iterator[
             where, place = document.where("metadata.name"), known.where("metadata.name")
             hint = f"the other is at {place.file}:{place.line}; a project has one"
             yield Problem(where, "there are two operators", hint, rule="one-operator")
+
+
+def pages_names(services: list[Named], operators: list[tuple[str | None, Operator, Document]]) -> Iterator[Problem]:
+    """Services whose name, or whose function's, an operator's page has.
+
+    Args:
+        services: Of the load.
+        operators: Each with its project and document.
+    """
+    for project, operator, document in operators:
+        taken = (project, "service", page_name(operator.name))
+        for each in services:
+            here = operator.spec.page.enabled and operator.spec.region == each.service.spec.region
+            if here and taken in _claims(each):
+                place = document.where("spec.page")
+                summary = f"{shown(taken[2])} is the name of the operator's page"
+                hint = f"rename it; the page is at {place.file}:{place.line}"
+                yield Problem(each.document.where("metadata.name"), summary, hint, rule="service-name")
 
 
 def _claims(each: Named) -> Iterator[_Claim]:

@@ -8,7 +8,16 @@ from pydantic import ValidationError
 
 from schemas.checks import findings
 from schemas.checks.finding import Finding
-from schemas.collisions import Named, chained, collisions, several_operators, topics_told
+from schemas.collisions import (
+    Named,
+    billed_apart,
+    chained,
+    collisions,
+    exports_named,
+    pages_names,
+    several_operators,
+    topics_told,
+)
 from schemas.draft import Draft, drafts_of
 from schemas.environments import environment_problems, unknown_environment
 from schemas.expansions import Expansion, expansions_of
@@ -156,11 +165,16 @@ def load_valid(
     named = [Named(each.service, each.project, each.document) for each in _services(found)]
     clashing += collisions(named)
     clashing += several_operators([(each.project, each.document) for each in _operators(found)])
-    told = topics_told(named)
-    looping = {_place(each): list(chained(one, told)) for each, one in zip(_services(found), named, strict=True)}
-    problems += [*clashing, *(problem for many in looping.values() for problem in many)]
+    operators = [(each.project, each.operator, each.document) for each in _operators(found)]
+    clashing += pages_names(named, operators)
+    told, exports = topics_told(named), exports_named(named)
+    against = {
+        _place(each): [*chained(one, told), *billed_apart(one, exports)]
+        for each, one in zip(_services(found), named, strict=True)
+    }
+    problems += [*clashing, *(problem for many in against.values() for problem in many)]
     ill = {(problem.where.file, problem.where.line) for problem in clashing}
-    ill |= {place for place, many in looping.items() if many}
+    ill |= {place for place, many in against.items() if many}
     well = [each for each in found if _place(each) not in ill]
     everything = in_file_order(problems)
     return Specs(tuple(_services(well)), everything, tuple(_operators(well))), everything

@@ -42,6 +42,11 @@ def service_account_id(service: str, role: str = "run") -> str:
     return derived_name(service, role, longest=ACCOUNT_LONGEST, shortest=ACCOUNT_SHORTEST)
 
 
+def page_name(operator: str) -> str:
+    """The name of an operator's page: of its Cloud Run service."""
+    return f"{operator}-page"
+
+
 def ci_accounts(operator: str) -> frozenset[str]:
     """Ids of the accounts of an operator's that a CI acts as.
 

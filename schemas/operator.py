@@ -11,6 +11,7 @@ from schemas.sections.ci import ContinuousIntegration
 from schemas.sections.environment import SecretRef
 from schemas.sections.management import Management
 from schemas.sections.notifications import Receiver
+from schemas.sections.page import Page
 from schemas.service import API_VERSION
 from schemas.values import Flag, LooseText, Mebibytes, MilliCpu, Seconds, Text, Whole
 
@@ -155,6 +156,7 @@ class OperatorSpec(Section):
     ci: ContinuousIntegration | None = Field(
         None, description="The workflows of a repository that plan and publish, and what lets them in."
     )
+    page: Page = Field(default_factory=Page, description="The page over what passes found, for people to sign in to.")
     notifications: tuple[OperatorNotification, ...] = Field((), description="Who hears of what.")
 
 

@@ -6,13 +6,14 @@ python -m benchmarks.runtime soak --minutes 10   memory of ours under load
 python -m benchmarks.runtime flame [--cells onnx-1-32] [--output flame.svg]   where ours spends its time, under load
 
 The server has CPU 0, the load comes from CPU 1. Correctness is checked before anything is timed. A ratio is of one
-round: a server's rate against the tutorial's a moment before, so that a noisy machine hurts both.
+round: a server's rate against the tutorial's a moment before, so that a noisy machine hurts both. nginx answers a
+constant, whatever it is asked: the least that a request over a socket costs. Of the CPU time of a request the kernel's
+part is that of the socket.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import statistics
@@ -24,12 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.runtime import models, peers
+from benchmarks.runtime.callers import LOAD_CPU, call
 from benchmarks.runtime.servers import Running, cpu_s, memory_mib, serving
 
 if TYPE_CHECKING:
     from benchmarks.runtime.peers import Peer
-
-LOAD_CPU = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,13 @@ def drive(running: Running, cell: Cell, rows: list[list[float]], seconds: float)
     """Measure one server for some seconds."""
     body = running.peer.body(rows[: cell.rows])
     before = cpu_s(running.process.pid)
-    command = ["taskset", "-c", LOAD_CPU, sys.executable, "-m", "benchmarks.runtime.load"]
-    done = subprocess.run(
-        [*command, running.url, str(cell.connections), str(seconds)], input=body, capture_output=True, check=True
-    )
-    measured = json.loads(done.stdout)
-    if measured["failed"]:
-        sys.stderr.write(done.stderr.decode())
-    running.rates.append(measured["rps"])
-    running.cpu_us.append((cpu_s(running.process.pid) - before) / max(measured["requests"], 1) * 1e6)
-    running.p50_ms.append(measured["p50_ms"])
-    running.p99_ms.append(measured["p99_ms"])
-    running.requests.append(measured["requests"])
+    heard = call([running.url], body, cell.connections, seconds, cpu=LOAD_CPU)
+    running.rates.append(heard.rps)
+    for found, start, end in zip((running.cpu_us, running.kernel_us), before, cpu_s(running.process.pid), strict=True):
+        found.append((end - start) / max(heard.requests, 1) * 1e6)
+    running.p50_ms.append(heard.p50_ms)
+    running.p99_ms.append(heard.p99_ms)
+    running.requests.append(heard.requests)
 
 
 def measure(cell: Cell, wanted: list[Peer], rounds: int, seconds: float) -> None:
@@ -80,7 +75,7 @@ def measure(cell: Cell, wanted: list[Peer], rounds: int, seconds: float) -> None
     with ExitStack() as stack:
         for peer in wanted:
             try:
-                running.append(stack.enter_context(serving(peer, known, cell.batch)))
+                running.append(stack.enter_context(serving(peer, known, cell.batch, cell.rows)))
             except RuntimeError as error:
                 print(f"  {error}")
         for _ in range(rounds):
@@ -90,24 +85,31 @@ def measure(cell: Cell, wanted: list[Peer], rounds: int, seconds: float) -> None
 
 
 def report(running: list[Running]) -> None:
-    """Print medians, and ratios of each round."""
+    """Print medians, and ratios of each round: to the first, and to who answers without looking."""
     base = running[0]
-    heads = ("ratio", "req/s", "cpu µs", "cpu ratio", "p50 ms", "p99 ms", "start s", "MiB")
+    least = next((one for one in running if one.peer.constant), None)
+    heads = ("ratio", "of nginx", "req/s", "cpu µs", "kernel µs", "cpu ratio", "p50 ms", "p99 ms", "start s", "MiB")
     print(f"  {'':22}" + "".join(f"{head:>10}" for head in heads))
     for one in running:
-        ratio = statistics.median(mine / theirs for mine, theirs in zip(one.rates, base.rates, strict=True))
         cpu = statistics.median(theirs / mine for mine, theirs in zip(one.cpu_us, base.cpu_us, strict=True))
-        middle = [statistics.median(values) for values in (one.rates, one.cpu_us, one.p50_ms, one.p99_ms)]
-        values = (ratio, middle[0], middle[1], cpu, middle[2], middle[3], one.started_s, one.memory_mib)
+        measured = (one.rates, one.cpu_us, one.kernel_us, one.p50_ms, one.p99_ms)
+        rate, own, kernel, p50, p99 = (statistics.median(values) for values in measured)
+        ratios = (_ratio(one, base), float("nan") if least is None else _ratio(one, least))
+        values = (*ratios, rate, own, kernel, cpu, p50, p99, one.started_s, one.memory_mib)
         print(
             f"  {one.peer.name:22}" + "".join(f"{value:10.2f}" if value < 100 else f"{value:10.0f}" for value in values)
         )
     sys.stdout.flush()
 
 
+def _ratio(one: Running, other: Running) -> float:
+    return statistics.median(mine / theirs for mine, theirs in zip(one.rates, other.rates, strict=True))
+
+
 def cold(wanted: list[Peer], rounds: int) -> None:
     """Print cold starts: process to first correct answer, interleaved, and memory after it."""
     known = models.known("onnx-forest")
+    wanted = [peer for peer in wanted if not peer.constant]
     times: dict[str, list[tuple[float, float]]] = {peer.name: [] for peer in wanted}
     for _ in range(rounds):
         for peer in wanted:
@@ -162,7 +164,7 @@ def main() -> None:
     wanted = [peer for peer in peers.PEERS if not names or peer.name in names]
     if options.what == "install":
         for peer in wanted:
-            if peer.packages:
+            if peer.packages or peer.debian:
                 print(f"installing {peer.name}")
                 peers.install(peer)
         return

@@ -28,6 +28,8 @@ class Peer:
         v2: Whether it speaks Open Inference Protocol only.
         flags: For ours.
         batches: Whether it joins requests.
+        debian: A package of Debian's that is unpacked beside the environments.
+        constant: Whether it answers every request alike, and reads none: what is left is HTTP itself.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Peer:
     v2: bool = False
     flags: tuple[str, ...] = ()
     batches: bool = False
+    debian: str = ""
+    constant: bool = False
 
     @property
     def python(self) -> str:
@@ -46,7 +50,7 @@ class Peer:
     @property
     def installed(self) -> bool:
         """Whether its environment is there."""
-        return Path(self.python).exists()
+        return (unpacked(self) if self.debian else Path(self.python)).exists()
 
     def body(self, rows: list[list[float]]) -> bytes:
         """Write a request."""
@@ -76,11 +80,20 @@ PEERS = (
     Peer("litserve", "litserve_peer.py", ("litserve",), batches=True),
     Peer("bentoml", "bentoml_peer.py", ("bentoml",), batches=True),
     Peer("pytriton", "pytriton_peer.py", ("nvidia-pytriton",), "/v2/models/m/infer", v2=True, batches=True),
+    Peer("nginx constant", "nginx_peer.py", debian="nginx", constant=True),
 )
+
+
+def unpacked(peer: Peer) -> Path:
+    """Say where the program of a package of Debian's is."""
+    return ENVIRONMENTS / peer.debian / "usr" / "sbin" / peer.debian
 
 
 def install(peer: Peer) -> None:
     """Make the peer's environment."""
+    if peer.debian:
+        _unpack(peer.debian)
+        return
     uv = str(Path(sys.executable).parent / "uv")
     folder = ENVIRONMENTS / peer.name
     subprocess.run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)], check=True)
@@ -88,8 +101,20 @@ def install(peer: Peer) -> None:
     subprocess.run(command, check=True)
 
 
+def _unpack(package: str) -> None:
+    """Fetch a package as apt does, and unpack it beside the environments: nothing is installed or started."""
+    folder = ENVIRONMENTS / package
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["apt-get", "download", "--quiet", package], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    for file in folder.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "--extract", str(file), str(folder)], check=True)
+        file.unlink()
+
+
 def version(peer: Peer) -> str:
     """Say which version is measured."""
+    if peer.debian:
+        return subprocess.run([str(unpacked(peer)), "-v"], capture_output=True, text=True, check=True).stderr.strip()
     name = (peer.packages or ("fastapi",))[0].partition("[")[0]
     if not peer.script:
         return "this tree"
@@ -109,12 +134,22 @@ def library_folder() -> str:
     return sysconfig.get_config_var("LIBDIR") or ""
 
 
-def environment(peer: Peer, folder: Path, port: int, batch: int) -> dict[str, str]:
-    """Give what it is told: the same model file, the same port, one thread."""
+def environment(peer: Peer, folder: Path, port: int, batch: int, answer: bytes = b"") -> dict[str, str]:
+    """Give what it is told: the same model file, the same port, one thread.
+
+    Args:
+        peer: Who.
+        folder: Of the model.
+        port: Where it listens.
+        batch: Rows that it may join.
+        answer: What it says to everything, if it does.
+    """
     file = next(path for path in folder.iterdir() if path.suffix in {".onnx", ".joblib"})
     ours = {"PYTHONPATH": str(ROOT)} if not peer.script else {"PYTHONPATH": str(HERE / "peers")}
     kind = "onnx" if file.suffix == ".onnx" else "sklearn"
     # Triton's own process embeds Python, and must find the library of this one rather than the system's.
     ours["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, (library_folder(), os.environ.get("LD_LIBRARY_PATH"))))
     told = {"KIND": kind, "FILE": str(file), "PORT": str(port), "BATCH": str(batch), "OMP_NUM_THREADS": "1"}
+    if peer.debian:
+        told |= {"PROGRAM": str(unpacked(peer)), "ANSWER": answer.decode()}
     return {**os.environ, **ours, **told, "BENTOML_DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}

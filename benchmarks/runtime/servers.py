@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -37,6 +38,7 @@ class Running:
     memory_mib: float
     rates: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
+    kernel_us: list[float] = field(default_factory=list)
     p50_ms: list[float] = field(default_factory=list)
     p99_ms: list[float] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)
@@ -57,14 +59,23 @@ def ask(url: str, body: bytes) -> bytes:
 
 
 @contextmanager
-def serving(peer: Peer, known: Known, batch: int) -> Iterator[Running]:
-    """Start a server, and check that it predicts what the model predicts."""
+def serving(peer: Peer, known: Known, batch: int, rows: int = 32, cpu: str = SERVER_CPU) -> Iterator[Running]:
+    """Start a server, and check that it predicts what the model predicts.
+
+    Args:
+        peer: Who.
+        known: The model, and what it says.
+        batch: Rows that it may join.
+        rows: That will be asked for: so many labels has the answer of who has but one.
+        cpu: Where it runs.
+    """
     port = free_port()
+    answer = json.dumps({"predictions": known.labels[:rows]}).encode()
     url = f"http://127.0.0.1:{port}{peer.path}"
     began = time.perf_counter()
     process = subprocess.Popen(
-        ["taskset", "-c", SERVER_CPU, *peers.command(peer, known.folder)],
-        env=peers.environment(peer, known.folder, port, batch),
+        ["taskset", "-c", cpu, *peers.command(peer, known.folder)],
+        env=peers.environment(peer, known.folder, port, batch, answer),
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         cwd=Path(__file__).parent / "peers" if peer.script else None,
@@ -73,7 +84,7 @@ def serving(peer: Peer, known: Known, batch: int) -> Iterator[Running]:
     try:
         found = first_answer(peer, process, url, known.rows)
         started = time.perf_counter() - began
-        if found != known.labels:
+        if found != known.labels and not peer.constant:
             raise SystemExit(f"{peer.name} predicts {found[:5]}…, the model {known.labels[:5]}…")
         yield Running(peer, process, url, started, memory_mib(process.pid))
     finally:
@@ -115,10 +126,25 @@ def memory_mib(pid: int) -> float:
     return total / 1024
 
 
-def cpu_s(pid: int) -> float:
-    """Add up the CPU time of a process tree."""
-    ticks = 0
-    for one in tree(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+def cpu_s(pid: int) -> tuple[float, float]:
+    """Add up the CPU time of a process tree: all of it, and what of it the kernel took."""
+    fields = [Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split() for one in tree(pid)]
+    own, kernel = (sum(int(each[place]) for each in fields) / os.sysconf("SC_CLK_TCK") for place in (11, 12))
+    return own + kernel, kernel
+
+
+def wait_until(process: subprocess.Popen, url: str) -> None:
+    """Wait until a path of a server answers 200.
+
+    Raises:
+        SystemExit: It never does.
+    """
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=10).close()  # noqa: S310 - our own address
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"{url} does not answer")

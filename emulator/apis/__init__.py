@@ -39,6 +39,8 @@ LISTED = (
     Listed("emulator.apis.run.api", ("google.cloud.run.v2.",), "google.cloud.run_v2", "RUN"),
     Listed("emulator.apis.run.host", eager=True),
     Listed("emulator.apis.run_v1.routes", eager=True),
+    Listed("emulator.apis.iap.api", ("google.cloud.iap.v1.IdentityAwareProxyAdminService/",), gcloud="IAP"),
+    Listed("emulator.apis.iap.keys", eager=True),
     Listed("emulator.apis.storage.app", eager=True),
     Listed("emulator.apis.bigquery.app", gcloud="BIGQUERY", eager=True),
     Listed(

@@ -12,7 +12,7 @@ from google.protobuf import message_factory
 from google.protobuf.empty_pb2 import Empty
 
 from emulator.core.api import Api, Behaviour, Call, Policies
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import Collection, apply_mask, check_etag, refuse_query
 from emulator.core.world import World
 from emulator.identity import iam_policy
@@ -146,13 +146,12 @@ def listing_of(collection: Collection, how: Listing) -> Behaviour:
         parent = next(field for field in PARENTS if field in request.DESCRIPTOR.fields_by_name)
         found = collection.below(world, collection.place(world, getattr(request, parent)))
         refuse_query(request, ("order_by",) if how.matching is not None else ("filter", "order_by"))
-        of = f"{getattr(request, parent)}?{getattr(request, 'filter', '')}"
         if how == BY_NAME:
-            bodies, token = page(found, request.page_size, request.page_token, of=of)
+            bodies, token = page_of(request, found)
             return list_answer(request, collection.read(bodies), token, len(found))
         chosen = how.arranged(collection.read(found), getattr(request, "filter", ""))
         sizes = {"default": how.default, "most": how.most}
-        messages, token = page(chosen, request.page_size, request.page_token, of=of, **sizes)
+        messages, token = page_of(request, chosen, **sizes)
         return list_answer(request, messages, token, len(chosen))
 
     return answer

@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 OPENAI_ECHO = "us-docker.pkg.dev/mlservice/images/openai-echo"
 RUNTIME = ("runtime", "schemas")
 RECONCILER = ("reconciler", "schemas", "runtime")
+PAGE = ("page", "schemas")
 """Packages that our images hold; they are found, not imported. The reconciler uploads a program of the runtime's."""
 
 
@@ -40,6 +41,10 @@ def images() -> Iterator[Bundled]:
     echo = {"openai_echo": HERE / "openai_echo"}
     yield Bundled(f"{OPENAI_ECHO}:{metadata.version('mlservice')}", echo, [*fast, "-m", "openai_echo"])
     yield Bundled(f"{OPENAI_ECHO}:latest", echo, [*fast, "-m", "openai_echo"])
+    page = {name: folder for name in PAGE if (folder := package_folder(name))}
+    if len(page) == len(PAGE):
+        reference = f"us-docker.pkg.dev/mlservice/images/page:{metadata.version('mlservice')}"
+        yield Bundled(reference, page, [sys.executable, "-m", "page"])
     runtime = {name: folder for name in RUNTIME if (folder := package_folder(name))}
     if len(runtime) == len(RUNTIME):
         reference = f"us-docker.pkg.dev/mlservice/images/runtime:{metadata.version('mlservice')}"

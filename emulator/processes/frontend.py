@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator import doors
@@ -36,6 +37,31 @@ class Gate(Protocol):
         """Tell 200, 401 (the token is no good here) or 403 (its principal has no right)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What Identity-Aware Proxy says of a request: the page that ends it, or the headers that it goes on with."""
+
+    page: Page | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Proxy(Protocol):
+    """Identity-Aware Proxy: the control plane's answer, asked in a worker thread for each request of such a service."""
+
+    def __call__(self, token: str, route: Route, port: int, path: str) -> Passed:
+        """Say who may pass, and what is vouched for of whoever does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A request at the door: who serves it, or the page that refuses it, and the request as it goes on."""
+
+    route: Route | None
+    page: Page | None
+    scope: Mapping[str, Any]
+    headers: Mapping[bytes, bytes]
+
+
 class FrontEnd:
     """The ASGI application behind every address."""
 
@@ -45,6 +71,7 @@ class FrontEnd:
         gate: Gate,
         random: Random,
         answered: Answered | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self.routes: dict[int, Route] = {}
         self.internal_token = secrets.token_hex(16)
@@ -52,43 +79,62 @@ class FrontEnd:
         self._gate = gate
         self._random = random
         self._answered = answered
+        self._proxy = proxy
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
-        headers = dict(scope["headers"])
-        route, page = await self._admit(scope, headers)
-        if route is None or page is not None:
-            await answer(send, page or pages.not_found(scope["path"]))
+        found = await self._admit(scope, dict(scope["headers"]))
+        route = found.route
+        if route is None or found.page is not None:
+            await answer(send, found.page or pages.not_found(scope["path"]))
             return
         # Between this choice and taking the slot nothing is awaited: traffic cannot move in between.
-        pool, preferred = self._pool_for(route, headers)
-        exchange = Exchange(pool, scope, headers, receive, send, private=not route.public)
+        pool, preferred = self._pool_for(route, found.headers)
+        private = not route.public or route.iap
+        exchange = Exchange(pool, found.scope, found.headers, receive, send, private=private)
         exchange.answered, exchange.preferred = self._answered, preferred
         await exchange.run()
 
     async def upgrade(self, scope: Mapping[str, Any], caller: Caller) -> None:
         """Carry a WebSocket, from its first request to its end."""
-        headers = dict(scope["headers"])
-        route, page = await self._admit(scope, headers)
-        if route is None or page is not None:
-            caller.refuse(page or pages.not_found(scope["path"]))
+        found = await self._admit(scope, dict(scope["headers"]))
+        route = found.route
+        if route is None or found.page is not None:
+            caller.refuse(found.page or pages.not_found(scope["path"]))
             return
-        pool, preferred = self._pool_for(route, headers)
-        tunnel = Tunnel(pool, scope, headers, caller, private=not route.public)
+        pool, preferred = self._pool_for(route, found.headers)
+        tunnel = Tunnel(pool, found.scope, found.headers, caller, private=not route.public or route.iap)
         tunnel.answered, tunnel.preferred = self._answered, preferred
         await tunnel.run()
 
-    async def _admit(
-        self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]
-    ) -> tuple[Route | None, Page | None]:
+    async def _admit(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> _Admitted:
         """Give the route that serves a request, or the page that refuses it."""
         port = scope["server"][1]
         # Any page may call a public service, as it may in Google Cloud: its container answers for that. By a name that
         # is not ours none may, since Google's front end knows no such service either.
         page = None if doors.is_for_us(scope["headers"]) else pages.not_found(scope["path"])
         page = page or (None if scope["http_version"] == "2" else _oversized(headers))
-        page = page or await self._refusal(self.routes.get(port), port, scope["path"], headers)
-        return self.routes.get(port), page  # as it is after the check
+        route = self.routes.get(port)
+        page = page or await self._refusal(route, port, scope["path"], headers)
+        if page is None and route is not None and route.iap:
+            scope, headers, page = await self._sign_in(route, port, scope, headers)
+        return _Admitted(self.routes.get(port), page, scope, headers)  # the route as it is after the check
+
+    async def _sign_in(
+        self, route: Route, port: int, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]
+    ) -> tuple[Mapping[str, Any], Mapping[bytes, bytes], Page | None]:
+        """Let Identity-Aware Proxy look at a request first: what it says of the caller replaces what the caller says.
+
+        Source: https://cloud.google.com/iap/docs/signed-headers-howto (headers `x-goog-*` of clients are taken away)
+        and https://cloud.google.com/iap/docs/authentication-howto (`Proxy-Authorization` goes before `Authorization`).
+        """
+        token = _bearer(headers, b"proxy-authorization")
+        if self._proxy is None:
+            return scope, headers, pages.no_access("")
+        passed = await asyncio.to_thread(self._proxy, token, route, port, scope["path"])
+        own = (each for each in scope["headers"] if not each[0].startswith(b"x-goog-"))
+        kept = [*(each for each in own if each[0] != b"proxy-authorization"), *passed.headers]
+        return {**scope, "headers": kept}, dict(kept), passed.page
 
     def _pool_for(self, route: Route, headers: Mapping[bytes, bytes]) -> tuple[Pool, str]:
         """Pick the revision for one request, and its instance where the caller's cookie names one that is there.
@@ -119,9 +165,9 @@ class FrontEnd:
             return pages.not_found(path)
         if route.internal_only and headers.get(INTERNAL_HEADER, b"").decode("latin-1") != self.internal_token:
             return pages.not_found(path)
-        if route.public:
+        if route.public or route.iap:  # IAP asks itself, and calls as its own account
             return None
-        token = _bearer(headers)
+        token = _bearer(headers, b"x-serverless-authorization")
         if not token:
             return pages.forbidden(path)
         # In a thread: the gate reads policies, and the loop must never wait for the store (plane.py says why).
@@ -134,8 +180,8 @@ def _oversized(headers: Mapping[bytes, bytes]) -> Page | None:
     return pages.too_large() if length.isdigit() and int(length) > MAX_BODY_BYTES else None
 
 
-def _bearer(headers: Mapping[bytes, bytes]) -> str:
-    """Take the identity token; `X-Serverless-Authorization` wins, so that the container may use the other one."""
-    value = headers.get(b"x-serverless-authorization") or headers.get(b"authorization", b"")
+def _bearer(headers: Mapping[bytes, bytes], first: bytes) -> str:
+    """Take the identity token; the header named first wins, so that the container may use the other one."""
+    value = headers.get(first) or headers.get(b"authorization", b"")
     scheme, _, token = value.decode("latin-1").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""

@@ -152,13 +152,17 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address: who answers it and who may call it. `service` is the full resource name."""
+    """One address: who answers it and who may call it. `service` is the full resource name.
+
+    With `iap` people sign in to Identity-Aware Proxy first, and the service is called by that.
+    """
 
     service: str
     shares: tuple[Share, ...]
     public: bool = False
     internal_only: bool = False
     audiences: frozenset[str] = frozenset()  # besides the addresses of the service
+    iap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import quote
 
+SIGN_IN = "https://accounts.google.com/o/oauth2/v2/auth"
+"""Where IAP sends people: https://cloud.google.com/iap/docs/concepts-overview."""
+_CLIENT = "emulator.apps.googleusercontent.com"
 HTML = b"text/html; charset=UTF-8"
 TEXT = b"text/plain"
 
@@ -49,6 +53,25 @@ def forbidden(path: str) -> Page:
     """403: no token, or its principal may not invoke the service."""
     text = f"Your client does not have permission to get URL <code>{escape(path)}</code> from this server."
     return _page(403, "Forbidden", text, (b"www-authenticate", b"Bearer"))
+
+
+def sign_in(host: str, path: str) -> Page:
+    """302: IAP sends whoever is not signed in to Google's own page."""
+    back = quote(f"https://iap.googleapis.com/v1/oauth/clientIds/{_CLIENT}:handleRedirect", safe="")
+    state = quote(f"http://{host}{path}", safe="")
+    where = f"{SIGN_IN}?client_id={_CLIENT}&response_type=code&scope=openid+email&redirect_uri={back}&state={state}"
+    return Page(302, b"", TEXT, ((b"location", where.encode()), (b"x-goog-iap-generated-response", b"true")))
+
+
+def bad_credentials(why: str) -> Page:
+    """401 of IAP: there is a token, and it says nobody whom IAP knows, or is not for this address."""
+    return Page(401, f"Invalid IAP credentials: {why}".encode(), TEXT, ((b"x-goog-iap-generated-response", b"true"),))
+
+
+def no_access(who: str) -> Page:
+    """403 of IAP: who signed in has no `iap.webServiceVersions.accessViaIAP`."""
+    text = f"You are signed in as <code>{escape(who)}</code>, and you don't have access."
+    return _page(403, "You don't have access", text, (b"x-goog-iap-generated-response", b"true"))
 
 
 def not_found(path: str) -> Page:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from emulator.processes.billable import Spell, Spells
     from emulator.processes.execution import Batch, Watcher
-    from emulator.processes.frontend import Gate
+    from emulator.processes.frontend import Gate, Proxy
     from emulator.processes.gauge import Looked
     from emulator.processes.metadata import Tokens
     from emulator.processes.model import Identity, Outcome, Revision, Route, Size
@@ -72,6 +72,7 @@ class Plane:
         written: Callable[[str, str], None] | None = None,
         answered: Answered | None = None,
         began: Callable[[str], None] | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._load = load
         self._now = now
@@ -83,7 +84,7 @@ class Plane:
         self._left_spells: list[tuple[str, Spells]] = []  # likewise
         self._executions: dict[str, Execution] = {}
         random = Random(self._settings.seed)  # noqa: S311 - a split, not a secret
-        self._front = FrontEnd(self._pool, gate, random, answered)
+        self._front = FrontEnd(self._pool, gate, random, answered, proxy)
         self._metadata = MetadataServer(tokens)
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name="run-data-plane", daemon=True)

@@ -14,6 +14,8 @@ from reconciler.core import errors
 from reconciler.gcp.emulator import STATE_DIR, Emulator, is_held, is_ours, state_dir
 
 START_WITHIN_S = 30.0
+HANGS_AFTER_S = 5.0
+"""One that takes a connection and says nothing for so long is not starting."""
 LOG_FILE = "emulator.log"
 STATE_FILES = ("state.sqlite", "state.sqlite-wal", "state.sqlite-shm")
 UNREADABLE = ".unreadable"
@@ -23,28 +25,42 @@ _SAID = "error: "
 def ensure_running(state: Path | None = None, *, quiet: bool = False) -> Emulator:
     """Give the running emulator, started on demand.
 
+    Another command may start it meanwhile: then that one is waited for.
+
     Raises:
         UsageError: The state is not ours to run.
-        Unavailable: It does not come up; the end of its log is in the message.
+        Unavailable: It does not come up, the end of its log is in the message; or it is there and does not answer.
     """
     folder = state or state_dir()
     _refuse_strangers(folder)
-    found = Emulator.running(folder)
-    if found:
-        return found
-    started = time.monotonic()
-    process = start(folder)
-    while time.monotonic() - started < START_WITHIN_S:
+    began, process = time.monotonic(), None
+    while time.monotonic() - began < START_WITHIN_S:
+        asked = time.monotonic()
         found = Emulator.running(folder)
         if found:
-            if not quiet:
-                say(f"emulator started in {time.monotonic() - started:.1f} s ({found.http}, state in {folder})", "dim")
+            if process and not quiet:
+                say(f"emulator started in {time.monotonic() - began:.1f} s ({found.http}, state in {folder})", "dim")
             return found
-        if process.poll() is not None and not Emulator.running(folder):
-            break
-        time.sleep(0.02)
+        if process is None or process.poll() is not None:
+            if is_held(folder):
+                if time.monotonic() - asked >= HANGS_AFTER_S:
+                    raise does_not_answer(folder)
+            elif process is None:
+                process = start(folder)
+            else:
+                break
+        time.sleep(0.05)
+    if is_held(folder):
+        raise does_not_answer(folder)
     hint = f"see {folder / LOG_FILE}; mlservice emulator reset starts from nothing"
     raise errors.Unavailable("start", "the emulator", _tail(folder / LOG_FILE), hint=hint)
+
+
+def does_not_answer(folder: Path) -> errors.Unavailable:
+    """Give the error of an emulator that has a state folder and says nothing."""
+    why = f"one holds {folder} and does not answer: it is starting, hangs, or is of another version"
+    hint = f"see {folder / LOG_FILE}; where it hangs: pgrep -af 'emulator serve', and a kill leaves its state whole"
+    return errors.Unavailable("reach", "the emulator", why, hint=hint)
 
 
 def ensure_startable(folder: Path) -> Emulator:

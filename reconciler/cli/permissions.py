@@ -11,7 +11,7 @@ from itertools import starmap
 from pathlib import Path
 
 from reconciler.core.kind import Roles
-from reconciler.kinds import KINDS
+from reconciler.kinds import KINDS, duties
 
 FILE = "docs/permissions.md"
 
@@ -69,7 +69,8 @@ def page() -> str:
     """Write the page."""
     kinds = [(kind.title, kind.roles) for kind in KINDS]
     extras = [(extra.title, Roles(read=extra.roles)) for kind in KINDS for extra in kind.extras]
-    rows = [*kinds, *extras, ("the inventory", INVENTORY), ("the state bucket", STATE)]
+    page = ("an operator's page", Roles(read=duties.LOOKING_AT_PAGE, write=duties.CLOSING_PAGE))
+    rows = [*kinds, *extras, page, ("the inventory", INVENTORY), ("the state bucket", STATE)]
     needs = _table(("For", "`plan`, `status`", "`apply`, `destroy`, `reconcile` too"), starmap(_needs, rows))
     given = _table(("Role", "On", "To", "For"), _gifts())
     return "\n".join([_INTRODUCTION, *needs, "", _GIVEN, *given, ""])

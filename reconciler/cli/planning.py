@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reconciler.cli.console import say, show_problems
@@ -20,6 +21,7 @@ from reconciler.cli.context import (
 from schemas import Loaded, Specs, load
 
 if TYPE_CHECKING:
+    from reconciler.core.inventory import SpecFile
     from reconciler.core.kind import Kinds
     from reconciler.engine.log import Log
     from reconciler.engine.planning import Planned
@@ -106,7 +108,9 @@ def say_where(project: Found, target: Target, specs: Specs | None) -> None:
 
 def plan_specs(session: Session, specs: Specs, *, retry: bool = False, tries: bool = False) -> Planned:
     """Make the plan; with `retry`, failed revisions are tried once more; with `tries`, versions are asked."""
-    return plan_documents(session, specs.documents, retry=retry, tries=tries)
+    from reconciler.cli.spec_files import files_of  # noqa: PLC0415 - late, for start-up
+
+    return plan_documents(session, specs.documents, retry=retry, tries=tries, files=files_of(specs.documents))
 
 
 def plan_documents(
@@ -118,6 +122,7 @@ def plan_documents(
     beside: Sequence[Loaded] = (),
     log: Log | None = None,
     tries: bool = False,
+    files: Mapping[str, SpecFile] = MappingProxyType({}),
 ) -> Planned:
     """Make the plan of some of the documents.
 
@@ -129,6 +134,7 @@ def plan_documents(
         beside: Services that are not planned: what an operator must be able to do follows from them.
         log: Where a pass tells what people are told on their terminal.
         tries: Versions without traffic may be asked what their specs want to know.
+        files: Which file each is planned from, by name, where it is known.
     """
     from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
 
@@ -143,7 +149,16 @@ def plan_documents(
     environment = next((each.environment for each in [*documents, *beside] if each.environment), None) or ""
     release = Release(reconciler_image(_registry(session)), version("mlservice"), environment)
     server = model_server(session, bundled)
-    return make_plan(session, documents, runtime_image=server, retry=retry, release=release, beside=beside, tries=tries)
+    return make_plan(
+        session,
+        documents,
+        runtime_image=server,
+        retry=retry,
+        release=release,
+        beside=beside,
+        tries=tries,
+        files=files,
+    )
 
 
 def model_server(session: Session, bundled: str = "") -> str:

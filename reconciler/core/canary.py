@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.diff import plain
-from reconciler.core.membership import KIND, any_role
+from reconciler.core.membership import KIND, any_member, any_role
 from reconciler.core.naming import fingerprint
 from reconciler.core.plan import Action
 
@@ -199,10 +199,10 @@ def _why_held(change: Change, wanted: str, key: tuple[str, str], past: Past, now
 
 
 def _sight_of(change: Change, trace: Trace) -> Sight | None:
-    """Find what was left there. Access that must not be is ruled out for a member in every role at once."""
+    """Find what was left there. Access that must not be is ruled out for a member, or a role, as a whole."""
     if (found := trace.sights.get(str(change.address))) or change.address.kind != KIND:
         return found
-    return trace.sights.get(str(any_role(change.address)))
+    return trace.sights.get(str(any_role(change.address))) or trace.sights.get(str(any_member(change.address)))
 
 
 def why_new(change: Change, wanted: str, before: Sight | None) -> Hold | None:

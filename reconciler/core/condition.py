@@ -19,15 +19,16 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def below(bucket: str, prefix: str) -> str:
+def below(bucket: str, *prefixes: str) -> str:
     """Write the condition: objects whose names begin so, and listing the bucket.
 
     Args:
         bucket: Its name.
-        prefix: Of the objects; empty for all of them.
+        prefixes: Of the objects; an empty one for all of them.
     """
     whole = bucket_name(bucket)
-    return f"resource.name == {quoted(whole)} || resource.name.startsWith({quoted(f'{whole}/objects/{prefix}')})"
+    objects = [f"resource.name.startsWith({quoted(f'{whole}/objects/{prefix}')})" for prefix in prefixes]
+    return " || ".join([f"resource.name == {quoted(whole)}", *objects])
 
 
 def one_object(bucket: str, name: str) -> str:

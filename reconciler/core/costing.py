@@ -156,13 +156,13 @@ def _as_left(shape: Shape, planned: Change | None, paid: Paid) -> Shape:
     """
     if planned is None or planned.desired is None:
         return shape
-    return paid.sized(shape, paid.released(_as_it_will_be(planned.desired, planned)))
+    return paid.sized(shape, paid.released(_as_it_will_be(planned.desired, planned, paid)))
 
 
-def _as_it_will_be(desired: Mapping[str, Any], planned: Change) -> dict[str, Any]:
+def _as_it_will_be(desired: Mapping[str, Any], planned: Change, paid: Paid) -> dict[str, Any]:
     """Give a record as wanted, with the keys of maps that the plan leaves as they are."""
     gone = {change.path for change in planned.changes if change.after is None}
-    observed = planned.observed or {}
+    observed = paid.facing(desired, planned.observed) if planned.observed else {}
     return {
         name: {key: item for key, item in observed.get(name, {}).items() if f"{name}.{key}" not in gone} | value
         if isinstance(value, dict) and isinstance(observed.get(name, {}), dict)

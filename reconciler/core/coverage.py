@@ -19,7 +19,7 @@ OPERATOR = frozenset(
     {
         *("region", "version", "image", "schedule", "timeZone", "paused", "environment", "shards", "identity"),
         *("drift", "freeze.*", "limits.*", "orphans.*", "resources.*", "specs.bundle", "specs.image.*"),
-        *("specs.git.*", "notifications.*", "ci.*"),
+        *("specs.git.*", "notifications.*", "ci.*", "page.*"),
     }
 )
 """Words of an operator's document that have an effect."""

@@ -228,6 +228,10 @@ class Unavailable(ApiError):
     retry = Retry.REPLAN
 
 
+class EmulatorGone(ApiError):
+    """The emulator ended or hangs, in the middle of a run: no other call will be answered."""
+
+
 class Conflict(ApiError):
     """The object changed, or exists already, since it was observed."""
 

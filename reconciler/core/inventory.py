@@ -50,6 +50,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class SpecFile:
+    """Which file a service is planned from.
+
+    Args:
+        path: As the user named it.
+        mark: Of the file: where else it is named, it has the same. It tells no path.
+    """
+
+    path: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
     """Who is at work on a service.
 
@@ -82,6 +95,7 @@ class Inventory:
         deletion: `management.deletion` of the spec last applied, for a destroy without the spec.
         closed: What must not be there for the spec last applied to be true, each with the words of the spec that rule
             it out. None when a version of this program wrote it that did not record that.
+        file: Mark of the file that somebody last applied it from; empty where only passes did, or nobody recorded it.
     """
 
     service: str
@@ -92,6 +106,7 @@ class Inventory:
     generation: int = 0
     deletion: str = "Protect"
     closed: Mapping[Address, str] | None = None
+    file: str = ""
 
     @property
     def changed(self) -> str:
@@ -128,7 +143,10 @@ class Inventory:
             "expires": self.lock.expires.isoformat(),
         }
         closed = {} if self.closed is None else {"closed": {str(a): why for a, why in sorted(self.closed.items())}}
-        return closed | {
+        file = {"file": self.file} if self.file else {}
+        return {
+            **closed,
+            **file,
             "format": FORMAT,
             "service": self.service,
             "region": self.region,
@@ -157,6 +175,7 @@ class Inventory:
             deletion=data["deletion"],
             lock=lock and _lock(lock),
             closed=_closed(data["closed"]) if "closed" in data else None,
+            file=str(data.get("file", "")),
             generation=generation,
         )
 

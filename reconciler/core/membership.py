@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from reconciler.core.address import Address
 
 KIND = "iam_member"
+IAP = "iap"
+"""What is on who may sign in to a service of Cloud Run through Identity-Aware Proxy: its name is the service's."""
 PROJECT = "project"
 """What a role on the project at hand as a whole is on; it needs no name."""
 
@@ -25,6 +27,8 @@ SQL_CLIENT = "roles/cloudsql.client"
 MOUNTED = "mlservice-mount-"
 """How titles begin of conditions that hold a role to a mounted folder."""
 
+ANY_MEMBER = "*"
+"""In place of a member: every grant of the role that no spec wants, whoever has it."""
 ANY_ROLE = "*"
 """In place of a role: every grant of the member's, whatever the role and under whatever condition."""
 
@@ -36,7 +40,7 @@ class Membership:
     """One member's role on one resource.
 
     Args:
-        on: Sort of resource: a kind's name, or `project`, or `secret`.
+        on: Sort of resource: a kind's name, or `project`, `secret`, or `iap`.
         name: Its name, as in the address of its kind; empty for the project.
         role: Such as `roles/run.invoker`.
         member: Such as `user:ann@example.com`.
@@ -81,6 +85,14 @@ def any_role(address: Address) -> Address:
     there = Membership.of(address)
     everything = replace(there, role=ANY_ROLE, title="")
     return everything.at(address.location, address.project)
+
+
+def any_member(address: Address) -> Address:
+    """Give the address of everybody with the same role on the same thing; any other kind's address is left."""
+    if address.kind != KIND:
+        return address
+    everybody = replace(Membership.of(address), member=ANY_MEMBER, title="")
+    return everybody.at(address.location, address.project)
 
 
 FORMER_KINDS = frozenset({"run_invoker", "project_role", "secret_accessor"})

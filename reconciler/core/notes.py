@@ -10,7 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.coverage import ENGINE, OPERATOR, without_effect
 from reconciler.core.decide import Owner, asked_of, covers
 from reconciler.core.facts import Facts
-from reconciler.core.inventory import Inventories
+from reconciler.core.inventory import Inventories, SpecFile
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.objects import Desired, Observed
 from reconciler.core.plan import Note
@@ -51,6 +51,22 @@ def of_specs(
             yield Note(name, text, str(loaded.where(f"spec.{path}")))
         yield from _no_effect(acts_on, loaded)
         yield from _nobodys(paths, loaded)
+
+
+def left_by_files(files: Mapping[str, SpecFile], services: Sequence[Loaded], everything: Inventories) -> Iterator[Note]:
+    """Name what was applied from a file that speaks of it no more: a service that is renamed leaves the old one.
+
+    Args:
+        files: Which file each service is planned from, by name.
+        services: What is planned; of one that only moved to another region `of_specs` tells.
+        everything: Every inventory of the project.
+    """
+    paths = {each.mark: each.path for each in files.values()}
+    named = {each.name for each in services}
+    for (region, name), inventory in sorted(everything.items()):
+        if inventory.file in paths and name not in named:
+            told = f"{name} in {region} was applied from this file, which names it no more, and is left as it is"
+            yield Note("", f"{told}; if nothing else wants it: mlservice destroy {name}", paths[inventory.file])
 
 
 def _said(kinds: Kinds, loaded: LoadedService, known: Facts) -> Iterator[tuple[str, str]]:

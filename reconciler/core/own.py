@@ -16,19 +16,29 @@ _ITS_OWN = {
     "run_job": frozenset({"image", "cpu_millis", "memory_mib", "tasks", "labels", _ORDERS}),
     "scheduler_job": frozenset({"schedule", "time_zone", "paused", "description"}),
     "monitoring_alert_policy": frozenset({"conditions", "documentation", "enabled"}),
+    "run_service": frozenset(
+        {
+            *("image", "env", "secrets", "container", "mounts", "sidecars", "template", "service", "labels", "traffic"),
+            *("cpu_millis", "memory_mib", "concurrency", "timeout_s", "min_instances", "max_instances", "service_max"),
+            *("ingress", "invoker_check"),
+        }
+    ),
 }
 """Fields of an operator that it may change itself, by kind. What it runs as, what it starts, how long it may take and
 where its specs come from are a person's, as are its accounts and roles, and who is told of its passes. Its alerts
-follow its schedule: who may pause it by its document may as well say that nobody waits for it."""
+follow its schedule: who may pause it by its document may as well say that nobody waits for it. Its page it brings back
+to what the document says, but for what that runs as: somebody may have opened it."""
 
 
 def may_change(change: Change, orders: Orders) -> bool:
-    """Tell whether an operator may do this to itself.
+    """Tell whether an operator may do this to itself. Access that its document rules out it takes away, and gives none.
 
     Args:
         change: What is to be done.
         orders: What it obeys now.
     """
+    if change.contradicts and change.action is Action.DELETE:
+        return True
     fields = _ITS_OWN.get(change.address.kind, frozenset())
     return change.action is Action.UPDATE and all(
         each.field in fields or (each.path in fields and not _weakens(each, orders)) for each in change.changes

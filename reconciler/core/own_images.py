@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 REPOSITORY = "mlservice"
-TARGETS = ("runtime", "reconciler")
+TARGETS = ("runtime", "reconciler", "page")
 REGION = "{region}"
 """Stands for a service's region in a reference that is for services of several."""
 

@@ -80,6 +80,12 @@ def as_it_is(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return record
 
 
+def part_by_part(wanted: Mapping[str, Any], observed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give a live record whose parts are each compared with the wanted one of the same name."""
+    del wanted
+    return observed
+
+
 @dataclass(frozen=True, slots=True)
 class Paid:
     """What an estimate knows of a kind's objects.
@@ -94,6 +100,8 @@ class Paid:
             nobody knows: the spec has no numbers of it any more.
         sized: Gives a shape with sizes as a plain record says them, wanted or live.
         released: Gives such a record as it is without what a spent budget holds back: that ends by itself.
+        facing: Gives a live record, from the wanted one and from it, with each part under the name that the wanted one
+            takes its place by.
     """
 
     alters: Fields | Told = Fields()
@@ -103,6 +111,7 @@ class Paid:
     without: Mapping[str, Any] = field(default_factory=dict)
     sized: Callable[[Shape, Mapping[str, Any]], Shape] = as_the_spec_says
     released: Callable[[Mapping[str, Any]], Mapping[str, Any]] = as_it_is
+    facing: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = part_by_part
 
 
 NOTHING = Paid()

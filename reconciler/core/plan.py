@@ -189,6 +189,7 @@ class Plan:
         salt: Of the digests that stand for hidden values in a saved plan; empty where there are none.
         costs: What each service costs a month, by name.
         scans: What scans and attestations of its images say, by name, of services whose specs ask for that.
+        files: Mark of the file that each service was planned from, by name, for their inventories.
     """
 
     project: str
@@ -207,6 +208,7 @@ class Plan:
     salt: str = ""
     costs: Mapping[str, Cost] = field(default_factory=dict)
     scans: Mapping[str, Scans] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, changes: Iterable[Change], **rest: Any) -> Plan:
@@ -295,6 +297,7 @@ class Plan:
             "salt": self.salt,
             "costs": {name: cost.to_json() for name, cost in self.costs.items()},
             **({"scans": {name: each.to_json() for name, each in self.scans.items()}} if self.scans else {}),
+            **({"files": dict(self.files)} if self.files else {}),
             "summary": self.counts(),
             "notes": [{"service": n.service, "text": n.text, "where": n.where} for n in self.notes],
             "changes": [c.to_json() for c in self.changes],
@@ -335,4 +338,5 @@ class Plan:
             salt=data["salt"],
             costs={name: Cost.from_json(cost) for name, cost in data.get("costs", {}).items()},
             scans={name: Scans.from_json(each) for name, each in data.get("scans", {}).items()},
+            files=data.get("files", {}),
         )

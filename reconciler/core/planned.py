@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.core import errors, notes
@@ -14,7 +15,7 @@ from reconciler.core.brought import starts
 from reconciler.core.costing import costs_of
 from reconciler.core.decide import Owner, applied_digest, asked_of, decide, decide_existing, decide_unwanted
 from reconciler.core.facts import Facts
-from reconciler.core.inventory import Entry, Inventories, Inventory, Key
+from reconciler.core.inventory import Entry, Inventories, Inventory, Key, SpecFile
 from reconciler.core.kind import Kinds, Ownership
 from reconciler.core.naming import fingerprint
 from reconciler.core.objects import Desired, Observed, several
@@ -79,6 +80,7 @@ def compose(
     project: str,
     now: datetime,
     beside: Sequence[tuple[Loaded, Facts]] = (),
+    files: Mapping[str, SpecFile] = MappingProxyType({}),
 ) -> Planned:
     """Decide everything.
 
@@ -92,6 +94,7 @@ def compose(
         now: The time.
         beside: Services that are not planned, with their facts: what they need says what an operator, planned alone,
             must be able to do.
+        files: Which file each is planned from, by name, as far as it is known.
 
     Raises:
         PlansRefused: Objects of others are in the way, or specs contradict each other; all refusals at once.
@@ -119,6 +122,7 @@ def compose(
         services=tuple(sorted(name for _, name in keys)),
         notes=(
             *notes.of_specs(kinds, services, facts, everything),
+            *notes.left_by_files(files, services, everything),
             *notes.beyond([kind for kind in kinds if kind.name in used], services, facts),
             *notes.hidden(kinds, seen, owners),
             *notes.spared(spared, wants.made, services),
@@ -131,6 +135,7 @@ def compose(
         closed=closed,
         regions={name: region for region, name in keys},
         costs=costs_of(services, changes, kinds, _less(services, facts)),
+        files={name: each.mark for name, each in files.items()},
     )
     deletions = {key: str(s.management.deletion) for key, s in zip(keys, services, strict=True)}
     memories = dict(_memories(kinds, wants.made, seen, owners, now))

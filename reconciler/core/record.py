@@ -26,7 +26,8 @@ def revive(record: type[R], data: Mapping[str, Any]) -> R:
     unknown = sorted(set(data) - {f.name for f in fields(record)})  # type: ignore[arg-type]  # records are dataclasses
     if unknown:
         raise KeyError(unknown[0])
-    given = [f.name for f in fields(record) if f.name in data or f.default is MISSING]  # type: ignore[arg-type]  # as above
+    every = fields(record)  # type: ignore[arg-type]  # as above
+    given = [f.name for f in every if f.name in data or (f.default is MISSING and f.default_factory is MISSING)]
     return record(**{name: _value(hints[name], data[name]) for name in given})
 
 

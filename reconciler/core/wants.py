@@ -11,7 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.facts import Facts
 from reconciler.core.kind import Kinds
 from reconciler.core.membership import KIND as MEMBERSHIP
-from reconciler.core.membership import Membership, any_role
+from reconciler.core.membership import Membership, any_member, any_role
 from reconciler.core.objects import Desired, Existing, Unwanted, Wanted
 from schemas import Loaded, LoadedOperator, LoadedService
 
@@ -26,7 +26,8 @@ class Wants:
     Args:
         made: What is to be made and kept, by address.
         used: What somebody else makes. An address may be in both: one spec makes what another one uses.
-        unwanted: What must not be there. A member's role may stand for any role of the member's, until `meeting`.
+        unwanted: What must not be there. A member's role may stand for any role of the member's, or for whoever else
+            has it, until `meeting`.
     """
 
     made: Mapping[Address, Desired[Any]] = field(default_factory=dict)
@@ -66,11 +67,15 @@ class Wants:
         )
 
     def meeting(self, there: Iterable[Address]) -> Wants:
-        """Name each role that is there and must not be, where a member is ruled out whatever the role."""
-        met = {a: _met(never, a) for a in there if (never := self.unwanted.get(any_role(a)))}
-        exact = {a: never for a, never in self.unwanted.items() if any_role(a) != a}
+        """Name each role that is there and must not be: any of a member, or one of whoever else has it."""
+        met = {a: _met(never, a) for a in there if (never := self._ruled_out(a))}
+        exact = {a: never for a, never in self.unwanted.items() if a not in {any_role(a), any_member(a)}}
         others = {a: never for a, never in self.unwanted.items() if a.kind != MEMBERSHIP}
         return replace(self, unwanted={**others, **met, **exact})
+
+    def _ruled_out(self, address: Address) -> Unwanted | None:
+        found = self.unwanted.get(any_role(address))
+        return found or (None if address in self.made else self.unwanted.get(any_member(address)))
 
     def closed(self) -> dict[str, dict[Address, str]]:
         """Give what each service's spec rules out, with the words that do."""

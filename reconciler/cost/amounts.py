@@ -13,6 +13,8 @@ NOTHING = Decimal(0)
 MOST = Decimal(10) ** 15
 """US dollars, the most that is shown."""
 _CENT = Decimal("0.01")
+_made: Callable[[type[Amounts], tuple[Decimal, Decimal, Decimal]], Amounts] = tuple.__new__
+"""Without the arguments' names, in half the time."""
 
 
 class Amounts(NamedTuple):
@@ -32,11 +34,13 @@ class Amounts(NamedTuple):
     def same(cls, amount: Decimal | int) -> Amounts:
         """Give an amount that does not depend on use."""
         exact = Decimal(amount)
-        return cls(exact, exact, exact)
+        return _made(cls, (exact, exact, exact))
 
     def __add__(self, other: Amounts) -> Amounts:  # type: ignore[override]  # of cases, and never a longer tuple
         """Add case by case."""
-        return Amounts(self.floor + other.floor, self.expected + other.expected, self.worst + other.worst)
+        floor, expected, worst = self
+        least, usual, most = other
+        return _made(Amounts, (floor + least, expected + usual, worst + most))
 
     def __sub__(self, other: Amounts) -> Amounts:
         """Subtract case by case."""
@@ -44,7 +48,8 @@ class Amounts(NamedTuple):
 
     def times(self, factor: Decimal | int) -> Amounts:
         """Multiply each case."""
-        return Amounts(self.floor * factor, self.expected * factor, self.worst * factor)
+        floor, expected, worst = self
+        return _made(Amounts, (floor * factor, expected * factor, worst * factor))
 
     def each(self, change: Callable[[Decimal], Decimal]) -> Amounts:
         """Change each case by itself."""

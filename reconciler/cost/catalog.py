@@ -15,10 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from reconciler.cost.prices import Price, Prices
+from reconciler.cost.prices import FORM, SOURCE, Price, Prices
 
-FORM = "mlservice/prices/v1"
-SOURCE = "Cloud Billing Catalog API"
 _FILE = Path(__file__).with_name("skus.json")
 _REGION = r"(?P<region>[a-z]+-[a-z]+[0-9]+)"
 _FAR = 2

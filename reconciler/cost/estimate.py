@@ -43,9 +43,11 @@ class Estimate:
     def total(self) -> Amounts:
         """Give US dollars a month, of the lines whose price is known."""
         floor = expected = worst = NOTHING
-        for line in self.lines:  # a plan adds up thousands: without an object for each
-            usd, (least, usual, most) = line.unit_usd, line.quantity
-            floor, expected, worst = floor + least * usd, expected + usual * usd, worst + most * usd
+        for _, (least, usual, most), price, _ in self.lines:  # a plan adds up thousands: without an object for each
+            if price is not None:
+                usd = price.usd
+                floor = floor + least * usd if least else floor
+                expected, worst = expected + usual * usd, worst + most * usd
         return Amounts(floor, expected, worst)
 
     @property
@@ -73,7 +75,7 @@ def estimate(name: str, shape: Shape, usage: Usage, prices: Prices | None = None
 
 def forget() -> None:
     """Forget what was priced before, for whoever measures how long that takes."""
-    for remembering in (_lines, _worst, _trained):
+    for remembering in (_lines, _most, _worst, _trained):
         remembering.cache_clear()
 
 
@@ -81,10 +83,17 @@ def forget() -> None:
 def _lines(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], bool]:
     """Price the worst case by itself: what is declared may raise it, and never lowers it."""
     lines, clipped = _all(shape, usage, prices)
-    if more := usage.beyond(shape.instances.vcpus):
-        most = replace(usage, **more, requests_per_second=NOTHING)  # how many are expected has no part in the worst
+    if most := _most(usage, shape.instances.vcpus):
         lines = tuple(map(_with_worst, lines, _worst(shape, most, prices)))
     return lines, clipped
+
+
+@lru_cache(maxsize=256)  # before and after a plan, there is as much use
+def _most(usage: Usage, vcpus: Decimal) -> Usage | None:
+    """Give the use that the worst case is of, where it is not the one declared."""
+    more = usage.beyond(vcpus)
+    # How many are expected has no part in the worst: services that differ in that alone have one.
+    return replace(usage, **more, requests_per_second=NOTHING) if more else None
 
 
 @lru_cache(maxsize=256)
@@ -95,7 +104,7 @@ def _worst(shape: Shape, usage: Usage, prices: Prices) -> tuple[Decimal, ...]:
 
 def _with_worst(line: Line, worst: Decimal) -> Line:
     floor, expected, before = line.quantity
-    return line if worst == before else Line(line.key, Amounts(floor, expected, worst), line.price, line.family)
+    return line if worst == before else line.of(Amounts(floor, expected, worst))
 
 
 def _all(shape: Shape, usage: Usage, prices: Prices) -> tuple[tuple[Line, ...], bool]:

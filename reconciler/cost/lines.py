@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
@@ -26,6 +26,8 @@ Source:
     shared by services, jobs and functions, and to leave out the idle seconds of warm instances. The page does not say
     so; it is the dearer reading.
 """
+_made: Callable[[type[Line], tuple[str, Amounts, Price | None, str]], Line] = tuple.__new__
+"""Without the arguments' names, in half the time."""
 _GPUS = {"nvidia-l4": "run.gpu.l4", "nvidia-rtx-pro-6000": "run.gpu.rtxpro6000"}
 
 
@@ -43,6 +45,11 @@ class Line(NamedTuple):
     quantity: Amounts
     price: Price | None
     family: str
+
+    def of(self, quantity: Amounts) -> Line:
+        """Give it with another quantity."""
+        key, _, price, family = self
+        return _made(Line, (key, quantity, price, family))
 
     @property
     def known(self) -> bool:
@@ -85,7 +92,7 @@ class Pricing:
             family: Which price.
             quantity: In that price's unit.
         """
-        return Line(key, quantity, self.prices.find(family, self.region), family)
+        return _made(Line, (key, quantity, self.prices.find(family, self.region), family))
 
     def by_request(self, instances: Instances, busy_s: Amounts, warm_s: Amounts, requests: Amounts) -> list[Line]:
         """Price a Cloud Run service whose instances are billed while they answer.

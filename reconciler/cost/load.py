@@ -61,32 +61,34 @@ def load_of(shape: Shape, usage: Usage) -> Load:
     return Load(
         predictions.times(MONTH_S),
         rates.times(MONTH_S),
-        *count(rates, billed, usage, instances),
+        *count(rates, billed, at_once, usage, instances),
         clipped=expected < usage.requests_per_second,
     )
 
 
 def _busy(
-    rates: Amounts, billed: Decimal | None, usage: Usage, instances: Instances
+    rates: Amounts, billed: Decimal | None, at_once: Decimal, usage: Usage, instances: Instances
 ) -> tuple[Amounts, Amounts, Amounts]:
     """Give seconds of instances that answer, and of those that are kept and do not."""
     # With instances kept warm, what is measured has their idle seconds in it, which cost another price.
     kept = instances.least or instances.windows
     measured = None if kept else billed
     busy = Amounts(
-        _busy_s(rates.floor, usage.billed_s, instances, usage),
-        _busy_s(rates.expected, usage.billed_s, instances, usage) if measured is None else measured,
+        _busy_s(rates.floor, at_once, instances, usage),
+        _busy_s(rates.expected, at_once, instances, usage) if measured is None else measured,
         instances.most * MONTH_S,
     )
     warm = busy.each(lambda busy_s: instances.warm_s(lambda s: max(NOTHING, s - busy_s))) if kept else Amounts()
     return busy, warm, Amounts()
 
 
-def _up(rates: Amounts, billed: Decimal | None, usage: Usage, instances: Instances) -> tuple[Amounts, Amounts, Amounts]:
+def _up(
+    rates: Amounts, billed: Decimal | None, at_once: Decimal, usage: Usage, instances: Instances
+) -> tuple[Amounts, Amounts, Amounts]:
     """Give seconds of instances that are there."""
-    floor = _up_s(rates.floor, usage, instances)
+    floor = _up_s(rates.floor, at_once, instances, usage)
     if billed is None:
-        usual = _up_s(rates.expected, usage, instances)
+        usual = _up_s(rates.expected, at_once, instances, usage)
         expected = instances.warm_s(lambda warm: max(warm, usual))
     else:
         expected = max(billed, instances.warm_s(lambda warm: warm))
@@ -100,36 +102,37 @@ def at_once_of(instances: Instances, usage: Usage) -> Decimal:
     return min(usage.requests_at_once or one_each, Decimal(instances.concurrency))
 
 
-def _busy_s(rate: Decimal, each_s: Decimal, instances: Instances, usage: Usage) -> Decimal:
+def _busy_s(rate: Decimal, at_once: Decimal, instances: Instances, usage: Usage) -> Decimal:
     """Give instance seconds with a request in flight.
 
     Args:
         rate: Requests per second.
-        each_s: Seconds of each.
+        at_once: Requests that an instance answers at once.
         instances: What answers.
-        usage: How many share an instance, where that is declared.
+        usage: How long each takes, and how many share an instance, where that is declared.
 
     Source:
         https://cloud.google.com/run/pricing: from the start of the first request to the end of the last that overlaps.
     """
     if not rate:
         return NOTHING
+    each_s = usage.billed_s
     if usage.requests_at_once:
-        return min(rate * each_s / at_once_of(instances, usage), Decimal(instances.most)) * MONTH_S
-    return _by_chance_s(rate, each_s, _needed(rate * usage.billed_s, instances, usage))
+        return min(rate * each_s / at_once, Decimal(instances.most)) * MONTH_S
+    return _by_chance_s(rate, each_s, _needed(rate * each_s / at_once, instances))
 
 
-def _up_s(rate: Decimal, usage: Usage, instances: Instances) -> Decimal:
+def _up_s(rate: Decimal, at_once: Decimal, instances: Instances, usage: Usage) -> Decimal:
     """Give instance seconds with a request in flight, or within the time that an instance stays up after one."""
     if not rate:
         return NOTHING
-    return _by_chance_s(rate, usage.billed_s + TAIL_S, _needed(rate * usage.billed_s, instances, usage))
+    each_s = usage.billed_s
+    return _by_chance_s(rate, each_s + TAIL_S, _needed(rate * each_s / at_once, instances))
 
 
-def _needed(at_once: Decimal, instances: Instances, usage: Usage) -> int:
-    """Give how many instances it takes for so many requests at once."""
-    needed = (at_once / at_once_of(instances, usage)).to_integral_value(ROUND_CEILING)
-    return min(max(1, int(needed)), instances.most)
+def _needed(needed: Decimal, instances: Instances) -> int:
+    """Give how many instances it takes, of those that there may be."""
+    return min(max(1, int(needed.to_integral_value(ROUND_CEILING))), instances.most)
 
 
 def _by_chance_s(rate: Decimal, each_s: Decimal, count: int) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -13,7 +14,9 @@ from typing import Any
 
 _FILE = Path(__file__).with_name("prices.json")
 _OURS: list[Path] = []
-_LARGEST = 1 << 20
+_LARGEST, _SHOWN = 1 << 20, 40
+FORM, SOURCE = "mlservice/prices/v1", "Cloud Billing Catalog API"
+"""Of a document with prices that were read from the catalog."""
 _MOST, _FAR = Decimal(1000), 1000
 
 
@@ -147,39 +150,96 @@ def packaged() -> Prices:
 
 def _preferring(prices: Prices, path: Path) -> Prices:
     try:
+        text = _text(path)
+        return prices if text is None else preferring(prices, _parsed(text))
+    except ValueError as error:
+        return replace(prices, trouble=f"{path}: {error}", known={})
+
+
+def _text(path: Path) -> str | None:
+    """Read a file; None where there is none, or where it is no file and empty, as /dev/null is."""
+    try:
         with path.open(encoding="utf-8") as file:
-            text = file.read(_LARGEST)
-        is_nothing = not text and not path.is_file()  # /dev/null: what is a file and empty was cut off
-        return prices if is_nothing else preferring(prices, json.loads(text))
+            text = file.read(_LARGEST + 1)
+        is_file = path.is_file()
     except FileNotFoundError:
-        return prices
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        return replace(prices, trouble=f"{path}: {type(error).__name__}: {error}", known={})
+        return None
+    except UnicodeDecodeError:
+        raise ValueError("it is no text in UTF-8") from None
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error.strerror}") from None
+    if len(text) > _LARGEST:
+        raise ValueError(f"it has more than {_LARGEST} characters")
+    if not text and is_file:
+        raise ValueError("it is empty")
+    return text or None
 
 
-def preferring(prices: Prices, read_before: Mapping[str, Any]) -> Prices:
+def _parsed(text: str) -> Any:
+    """Read JSON; numbers stay as they are written, so that none is rounded or too long."""
+    try:
+        return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {error.lineno}, column {error.colno}: it is no JSON from here") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def preferring(prices: Prices, read_before: Any) -> Prices:
     """Give prices with those that were read from the catalog, as far as they are newer.
 
     Args:
         prices: That come with this version.
-        read_before: As `catalog.Refreshed.document` gives it.
+        read_before: As `catalog.Refreshed.document` gives it; of anything else it is said what is wrong with it.
 
     Raises:
         ValueError: It is no such document.
     """
-    if read_before["format"] != "mlservice/prices/v1":
-        raise ValueError(f"its form is {read_before['format']!r:.40}")
-    day = date.fromisoformat(read_before["asOf"]).isoformat()
+    document = _object(read_before, "it")
+    if (form := document.get("format")) != FORM:
+        raise ValueError(f"format is {_shown(form)}, and should be {FORM}")
+    day = _day(document.get("asOf"))
     rows, taken = dict(prices.rows), False
-    for name, told in read_before["rows"].items():
-        old, usd = rows.get(name), Decimal(told["usd"])
-        if not (usd.is_finite() and 0 <= usd <= _MOST) or (old is not None and not _is_like(usd, old.usd)):
-            raise ValueError(f"{name} costs {told['usd']!r:.40}")
+    for name, told in _object(document.get("rows"), "rows").items():
+        path = f"rows.{name:.80}"
+        written = _object(told, path).get("usd")
+        old, usd = rows.get(name), _usd(written, f"{path}.usd")
+        if old is not None and not _is_like(usd, old.usd):
+            raise ValueError(f"{path}.usd is {_shown(written)}, too far from the {old.usd:f} of this version")
         if old is not None and _is_before(old.as_of, day):
             taken = True
-            rows[name] = replace(old, usd=usd, as_of=day, source="Cloud Billing Catalog API", confidence="high")
+            rows[name] = replace(old, usd=usd, as_of=day, source=SOURCE, confidence="high")
     newest = max(prices.as_of, day)
     return replace(prices, as_of=newest, rows=rows, refreshed=day, known={}) if taken else prices
+
+
+def _object(value: Any, path: str) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise ValueError(f"{path} is {_shown(value)}, and should be an object")
+
+
+def _day(value: Any) -> str:
+    with suppress(TypeError, ValueError):
+        return date.fromisoformat(value).isoformat()
+    raise ValueError(f"asOf is {_shown(value)}, and should be a day, such as 2026-11-20")
+
+
+def _usd(value: Any, path: str) -> Decimal:
+    """Read an amount, which stands there as a text or as a number."""
+    with suppress(TypeError, ArithmeticError):
+        usd = Decimal(value) if isinstance(value, str) else Decimal("NaN")
+        if usd.is_finite() and 0 <= usd <= _MOST:
+            return usd
+    raise ValueError(f"{path} is {_shown(value)}, and should be US dollars, from 0 to {_MOST}")
+
+
+def _shown(value: Any) -> str:
+    """Write a value as JSON does, where it is short; missing where there is none."""
+    if value is None:
+        return "missing"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _is_like(usd: Decimal, known: Decimal) -> bool:

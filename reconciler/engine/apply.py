@@ -310,8 +310,10 @@ class _Run:
             ours = changes.get(key[1], [])
             done = [entry for change in ours if (entry := self._entry(change, held))]
             settled = held.settle(done, self._gone(key, {change.address for change in ours}))
+            deletion = self.planned.deletions.get(key, held.deletion)
+            file = self.planned.plan.files.get(key[1], held.file)
             try:
-                self.store.release(replace(settled, deletion=self.planned.deletions.get(key, held.deletion)))
+                self.store.release(replace(settled, deletion=deletion, file=file))
             except errors.ReconcilerError as error:
                 failed.append(error)
         if failed:

@@ -18,16 +18,17 @@ from reconciler.engine.planning import plan_destroy
 from reconciler.engine.session import Session
 from reconciler.kinds.iam_workload_identity_pool_provider.wanted import USER, acts, lets_in
 from reconciler.kinds.run_job import NAME as RUN_JOB
+from reconciler.kinds.run_service.page import reads_for
 from schemas.operator import PREFIX
 
 _SET = "principalSet://iam.googleapis.com/"
 
 
 def narrowing(session: Session, operator: str) -> Session:
-    """Give a run that takes from a CI's accounts what they have no need of any more.
+    """Give a run that takes from a CI's accounts, and the page's, what they have no need of any more.
 
     Roles on the project otherwise stay with who has them, for what still runs. What a CI acts as runs nothing that
-    stays; and only a person's install takes roles away, no pass and no apply.
+    stays, and a page that goes is gone; and only a person's install takes roles away, no pass and no apply.
 
     Args:
         session: The run's means.
@@ -37,7 +38,9 @@ def narrowing(session: Session, operator: str) -> Session:
 
     def retained(address: Address) -> bool:
         member = Membership.of(address).member
-        return members.retained(address) and not acts(member, operator, session.connection.project)
+        project = session.connection.project
+        ours = acts(member, operator, project) or reads_for(member, operator, project)
+        return members.retained(address) and not ours
 
     kinds = Kinds({**session.kinds.by_name, IAM_MEMBER: replace(members, retained=retained)})
     return replace(session, kinds=kinds, _clients={}, _lock=threading.Lock())

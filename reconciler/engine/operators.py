@@ -181,6 +181,7 @@ class Installed:
         seen = self.session.observe(names)
         schedule = next((one for one in seen.values() if one.address.kind == "scheduler_job"), None)
         job = next((one for one in seen.values() if one.address.kind == "run_job"), None)
+        page = next((one for one in seen.values() if one.address.kind == "run_service"), None)
         latest = self.reports.read()
         oversight = oversight_of(self.name, self.session.clock.now(), seen, latest)
         return {
@@ -192,6 +193,7 @@ class Installed:
             "next": str(schedule.output.get("next", "")) if schedule and not schedule.fields.paused else "",
             "image": job.fields.image if job else "",
             "shards": job.fields.tasks if job else 0,
+            "page": str(page.output.get("uri", "")) if page else "",
             "unreadable": list(latest.unreadable),
             "missing": sorted(str(address) for address in names if address not in seen),
             "lastPass": oversight.last,

@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.decide import Owner, asked_of, decide
 from reconciler.core.facts import Facts
-from reconciler.core.inventory import Inventories, Inventory, Key
+from reconciler.core.inventory import Inventories, Inventory, Key, SpecFile
 from reconciler.core.kind import Kind, never
 from reconciler.core.ladder.steps import restraint_of
 from reconciler.core.notes import hidden
@@ -60,6 +61,7 @@ def make_plan(
     release: Release = Release(),
     beside: Sequence[Loaded] = (),
     tries: bool = False,
+    files: Mapping[str, SpecFile] = MappingProxyType({}),
 ) -> Planned:
     """Plan what the specs ask for.
 
@@ -71,6 +73,7 @@ def make_plan(
         release: What operators run where their document does not say it.
         beside: Services that are not planned, where one operator is: only what it must be able to do for them counts.
         tries: Versions without traffic may be asked what their specs want to know: a pass does so, a look does not.
+        files: Which file each is planned from, by name, where somebody does it: passes have copies.
 
     Raises:
         SpecError: A spec asks for what is not there.
@@ -97,6 +100,7 @@ def make_plan(
         project=session.connection.project,
         now=session.clock.now(),
         beside=[*zip(beside, facts[len(services) :], strict=True)],
+        files=files,
     )
     inquiring = partial(_inquired, session, planning, tries=tries)
     planned = with_forecasts(session, _settled(session, inquiring, reading.result()))

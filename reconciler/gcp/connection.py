@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.core import errors
@@ -41,6 +42,11 @@ class Endpoint:
     credentials_file: str
     key_file: str = ""
     inside: bool = False
+
+    @property
+    def state(self) -> Path:
+        """Give the folder of the emulator's state."""
+        return Path(self.credentials_file).parent
 
     @property
     def as_account(self) -> bool:
@@ -145,6 +151,9 @@ class Connection:
             if named:  # such a client takes a transport, and asks no other one
                 return client(transport=paced(credentials=self.credentials, host=named))
             return client(credentials=self.credentials, transport=paced)
+        from reconciler.gcp.reaching import Answered  # noqa: PLC0415 - imports grpc
+
+        before = (*before, Answered(self.local.http, self.local.state))
         return client(transport=transport(channel=_intercepted(self._channel(self.local), before)))
 
     def _channel(self, local: Endpoint) -> Any:
@@ -206,7 +215,12 @@ class Connection:
         from reconciler.gcp.refusals import PacedAdapter  # noqa: PLC0415 - late, for start-up
 
         for scheme in ("https://", "http://"):
-            paced = PacedAdapter(session.get_adapter(scheme), self.throttle, api_of(host))
+            adapter = session.get_adapter(scheme)
+            if self.local is not None:
+                from reconciler.gcp.reaching import AnsweredAdapter  # noqa: PLC0415 - late, for start-up
+
+                adapter = AnsweredAdapter(adapter, self.local.http, self.local.state)
+            paced = PacedAdapter(adapter, self.throttle, api_of(host))
             session.mount(scheme, self.listener.adapter(paced, host) if self.listener else paced)
         return session
 

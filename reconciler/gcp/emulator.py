@@ -27,7 +27,7 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 _HERE = re.compile(r"127\.0\.0\.1:[0-9]{1,5}")
-_PROOF_WITHIN_S = 10.0
+_PROOF_WITHIN_S = 8.0
 STEP_S = 600.0
 MOST_STEPS = 2000
 STEP_WITHIN_S = 6 * 3600.0

@@ -10,6 +10,8 @@ _ALONE = {
     "bigquery.tables.getIamPolicy": "roles/bigquery.metadataViewer",
     "binaryauthorization.attestors.verifyImageAttested": "roles/binaryauthorization.attestorsVerifier",
     "containeranalysis.notes.listOccurrences": "roles/containeranalysis.notes.occurrences.viewer",
+    "iap.webServices.getIamPolicy": "roles/iap.admin",
+    "iap.webServices.setIamPolicy": "roles/iap.admin",
     "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser",
     "pubsub.subscriptions.consume": "roles/pubsub.subscriber",
     "pubsub.topics.publish": "roles/pubsub.publisher",

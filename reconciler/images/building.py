@@ -27,11 +27,16 @@ NOBODY = "65532:65532"
 APP = "app"
 SITE = f"{APP}/.venv/site-packages"
 """On `PYTHONPATH`, so that any base will do, wherever its Python has its own packages."""
-_PACKAGES = {"runtime": ("schemas", "runtime"), "reconciler": ("schemas", "reconciler", "runtime")}
+_PACKAGES = {
+    "runtime": ("schemas", "runtime"),
+    "reconciler": ("schemas", "reconciler", "runtime"),
+    "page": ("schemas", "page"),
+}
 """The job packs the retraining function, which is of the package `runtime`."""
 _COMMANDS: Mapping[str, dict[str, Any]] = {
     "runtime": {"Cmd": ["python", "-m", "runtime"], "ExposedPorts": {"8080/tcp": {}}},
     "reconciler": {"Entrypoint": ["python", "-m", "reconciler.cli"], "Cmd": ["reconcile"]},
+    "page": {"Cmd": ["python", "-m", "page"], "ExposedPorts": {"8080/tcp": {}}},
 }
 _ENVIRONMENT = {
     # Nothing is written but model downloads, under /tmp: the root may be read-only.
@@ -53,7 +58,7 @@ class Wanted:
     """What is to be built.
 
     Args:
-        target: `runtime` or `reconciler`.
+        target: `runtime`, `reconciler` or `page`.
         frameworks: Extras of the runtime.
     """
 

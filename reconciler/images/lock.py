@@ -13,6 +13,7 @@ ROOTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # command line's, whose clients of Google's are as large again as the server.
     "runtime": (("runtime", "grpc", "events"), ("pydantic", "pyyaml", "google-cloud-storage")),
     "reconciler": (("git",), ("*",)),
+    "page": (("page",), ("pydantic", "pyyaml", "google-cloud-storage")),
 }
 """Target -> extras of ours, and which of our own dependencies; `*`: all."""
 
@@ -68,7 +69,7 @@ def pins(text: str, target: str, extras: Iterable[str], platform: Platform) -> t
 
     Args:
         text: Of `uv.lock`.
-        target: `runtime` or `reconciler`.
+        target: `runtime`, `reconciler` or `page`.
         extras: Frameworks.
         platform: Which markers hold.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors, paid
@@ -57,6 +57,7 @@ class ArtifactRepository:
         delete_untagged_after_s: Age at which untagged versions go; None for no such policy.
         labels: Ours; others may add theirs.
         keep_needed: What is needed is kept, whatever policies there are: see `core.keeping`.
+        by_hand: That policies only say what they would delete, where there are any of ours.
     """
 
     format: str
@@ -66,6 +67,7 @@ class ArtifactRepository:
     delete_untagged_after_s: int | None
     labels: Mapping[str, str]
     keep_needed: bool = False
+    by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def desired(service: MLService, facts: Facts) -> Iterator[Desired[ArtifactRepository]]:
@@ -105,6 +107,7 @@ def from_api(live: Any) -> ArtifactRepository:
         delete_untagged_after_s=int(delete.condition.older_than.total_seconds()) if delete else None,
         labels=dict(live.labels),
         keep_needed=needed is not None and _keeps_needed(needed),
+        by_hand={"cleanup_policy_dry_run": "true"} if live.cleanup_policy_dry_run and (keep or delete) else {},
     )
 
 
@@ -131,6 +134,7 @@ class ArtifactRepositoryClient:
         "delete_untagged_after_s": "cleanup_policies",
         "keep_needed": "cleanup_policies",
         "labels": "labels",
+        "by_hand": "cleanup_policy_dry_run",
     }
 
     def __init__(self, connection: Connection) -> None:
@@ -220,6 +224,8 @@ def _write(repository: Any, fields: ArtifactRepository) -> None:
             repository.cleanup_policies.pop(name, None)
         else:
             repository.cleanup_policies[name] = policy
+    if any(policy is not None for policy in _policies(types, fields).values()):
+        repository.cleanup_policy_dry_run = False
     repository.labels.update(fields.labels)
 
 

@@ -48,6 +48,13 @@ LOOKING_AT_TOPICS = (
     "resourcemanager.projects.get",
 )
 """What looking at a topic needs that is told of its passes."""
+LOOKING_AT_PAGE = ("iap.webServices.getIamPolicy",)
+"""What looking at its page needs: who may sign in. The number of the project, by which Google's agent is called, those
+may read who may look at services."""
+CLOSING_PAGE = ("iap.webServices.setIamPolicy", "run.services.setIamPolicy")
+"""What its job needs to take away what lets others in than its document names."""
+PAGE = "page"
+"""Purpose of the account that the page runs as."""
 LOOKING_AT_CI = ("roles/iam.workloadIdentityPoolViewer",)
 """What looking at what lets a CI in needs."""
 WIDER = {
@@ -81,7 +88,7 @@ class Account:
     def own(cls, operator: Operator, facts: Facts, purpose: str) -> Account:
         """Give an operator's account for a purpose."""
         here = Address("service_account", GLOBAL, service_account_id(operator.name, purpose))
-        return cls(account_email(here.name, facts.project), here)
+        return cls(email_of(operator.name, purpose, facts.project), here)
 
     @property
     def member(self) -> str:
@@ -92,6 +99,17 @@ class Account:
     def made(self) -> frozenset[Address]:
         """What must be there before it has a role."""
         return frozenset({self.address} if self.address else ())
+
+
+def email_of(operator: str, purpose: str, project: str) -> str:
+    """Give the e-mail of an operator's account for a purpose.
+
+    Args:
+        operator: Its name.
+        purpose: Such as `starter`.
+        project: Where it is.
+    """
+    return account_email(service_account_id(operator, purpose), project)
 
 
 def runs(operator: Operator, facts: Facts) -> Account:
@@ -133,7 +151,8 @@ def looking_at(operator: Operator, facts: Facts) -> set[str]:
     spec = operator.spec
     topics = LOOKING_AT_TOPICS if any(entry.pubsub for entry in spec.notifications) else ()
     secrets = LOOKING_AT_SECRETS if spec.specs.git and spec.specs.git.token else ()
-    return {*LOOKING, *topics, *secrets, *(LOOKING_AT_CI if spec.ci else ()), finding(facts)}
+    page = LOOKING_AT_PAGE if spec.page.enabled else ()
+    return {*LOOKING, *topics, *secrets, *page, *(LOOKING_AT_CI if spec.ci else ()), finding(facts)}
 
 
 def role_name(operator: str, purpose: str = "") -> str:

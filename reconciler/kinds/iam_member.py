@@ -14,11 +14,13 @@ from reconciler.core import errors, paid
 from reconciler.core.decide import covers
 from reconciler.core.flow import Group
 from reconciler.core.kind import Kind, Ownership, Roles, for_no_service
+from reconciler.core.membership import IAP, MOUNTED, PROJECT, SQL_CLIENT, Membership, any_member, any_role
 from reconciler.core.membership import KIND as NAME
-from reconciler.core.membership import MOUNTED, PROJECT, SQL_CLIENT, Membership, any_role
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp import policy
-from reconciler.gcp.table_policies import TablePolicies
+from reconciler.gcp.iap_policies import PATH as IAP_PATH
+from reconciler.gcp.iap_policies import iap_policies
+from reconciler.gcp.table_policies import table_policies
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -82,7 +84,8 @@ RESOURCES: Mapping[str, Resource] = {
     "pubsub_table_subscription": Resource(
         _generated("google.pubsub_v1", "subscriber", "Subscriber"), "projects/{project}/subscriptions/{name}"
     ),
-    "bigquery_table": Resource(TablePolicies, "projects/{project}/datasets/{name}"),
+    "bigquery_table": Resource(table_policies, "projects/{project}/datasets/{name}"),
+    IAP: Resource(iap_policies, IAP_PATH),
     "artifact_repository": Resource(
         _generated("google.cloud.artifactregistry_v1", "artifact_registry", "ArtifactRegistry"),
         "projects/{project}/locations/{location}/repositories/{name}",
@@ -125,7 +128,7 @@ class IamMemberClient:
     def observe(self, addresses: Sequence[Address]) -> Iterable[Observed[IamMember]]:
         """Read one resource's policy: all addresses are about the same one.
 
-        One that names any role is answered by each grant of the member's, under its own address.
+        One that names any role, or any member, is answered by each such grant, under its own address.
         """
         live = policy.read(self._api(addresses[0]), self._path(addresses[0]), addresses[0])
         if live is None:
@@ -135,7 +138,7 @@ class IamMemberClient:
             there = Membership.of(addresses[0])
             found = replace(there, role=grant.role, member=grant.member, title=grant.title)
             here = found.at(addresses[0].location, addresses[0].project)
-            if here in asked or any_role(here) in asked:
+            if not asked.isdisjoint({here, any_role(here), any_member(here)}):
                 yield Observed(here, IamMember(grant.expression))
 
     def create(self, want: Desired[IamMember]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors, paid
@@ -26,17 +26,22 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class IamRole:
-    """The fields we manage. The stage, which is for people, is left as found.
+    """The fields we manage. The stage, which is for people, is left as found, unless it disables the role.
 
     Args:
         title: For people.
         description: Carries our mark: roles have no labels.
         permissions: Sorted.
+        by_hand: The stage, where somebody disabled the role: it gives nothing then.
     """
 
     title: str
     description: str
     permissions: tuple[str, ...]
+    by_hand: Mapping[str, str] = field(default_factory=dict)
+
+
+_MASK: Mapping[str, str] = {"permissions": "included_permissions", "by_hand": "stage"}
 
 
 def full_name(role: Address, project: str) -> str:
@@ -102,7 +107,7 @@ class IamRoleClient:
             self._update(full_name(want.address, self._project), want.fields, sorted({c.field for c in changes}))
 
     def _update(self, name: str, fields: IamRole, changed: Sequence[str]) -> None:
-        paths = ["included_permissions" if field == "permissions" else field for field in changed]
+        paths = [_MASK.get(each, each) for each in changed]
         request = {"name": name, "role": self._role(fields), "update_mask": {"paths": paths}}
         self._api.update_role(request=request, timeout=CALL_TIMEOUT_S)
 
@@ -122,7 +127,8 @@ class IamRoleClient:
 
 
 def _observed(address: Address, live: Any) -> Observed[IamRole]:
-    fields = IamRole(live.title, live.description, tuple(sorted(live.included_permissions)))
+    disabled = {"stage": live.stage.name} if live.stage.name == "DISABLED" else {}
+    fields = IamRole(live.title, live.description, tuple(sorted(live.included_permissions)), disabled)
     written = {"stage": str(live.stage), "fields": repr(fields)}
     return Observed(
         address,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NAME = "pubsub_pull_subscription"
 _ACK_DEADLINE_S = 60
 _RETENTION_S = 7 * 24 * 3600
-_WAYS = ("bigquery_config", "cloud_storage_config")
+_WAYS = ("bigquery_config", "bigtable_config", "cloud_storage_config")
 
 
 @dataclass(frozen=True, slots=True)

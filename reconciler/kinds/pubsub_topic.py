@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors, paid
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NAME = "pubsub_topic"
 PUBLISHER = "roles/pubsub.publisher"
 _PACKAGE = "google.pubsub_v1"
+_MASK: Mapping[str, str] = {"labels": "labels", "by_hand": "schema_settings"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,11 @@ class PubsubTopic:
 
     Args:
         labels: Ours; others may add theirs.
+        by_hand: A schema: what does not fit it is refused to whoever publishes it.
     """
 
     labels: Mapping[str, str]
+    by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def address_of(topic: str, project: str) -> Address:
@@ -103,6 +106,12 @@ def desired(service: MLService, facts: Facts) -> Iterator[Wanted]:
         yield iam_member.granted(answers, PUBLISHER, member, service.name, needs={account})
 
 
+def from_api(live: Any) -> PubsubTopic:
+    """Turn a live topic into our record."""
+    schema = {"schema_settings.schema": live.schema_settings.schema} if live.schema_settings.schema else {}
+    return PubsubTopic(dict(live.labels), schema)
+
+
 class PubsubTopicClient:
     """Thin and idempotent over Google's client."""
 
@@ -123,7 +132,7 @@ class PubsubTopicClient:
         for address, live in found:
             yield Observed(
                 address,
-                PubsubTopic(dict(live.labels)),
+                from_api(live),
                 version=fingerprint(type(live).to_dict(live)),
                 mark=MANAGER if live.labels.get(MANAGED_BY) == MANAGER else "",
                 output={"name": live.name, "subscriptions": tuple(attached.get(live.name, ()))},
@@ -163,13 +172,14 @@ class PubsubTopicClient:
             self._api.create_topic(request=topic, retry=None, timeout=CALL_TIMEOUT_S)
 
     def update(self, want: Desired[PubsubTopic], seen: Observed[PubsubTopic], changes: tuple[FieldChange, ...]) -> None:
-        """Write the labels; a mask of a map writes the whole of it."""
+        """Write the labels, and take a schema away; a mask of a map writes the whole of it."""
         topic = self._types.Topic(name=seen.live.name, labels=dict(seen.live.labels))
         for key in gone_keys(changes, "labels"):
             topic.labels.pop(key, None)
         topic.labels.update(want.fields.labels)
         with calling("update", want.address):
-            request = {"topic": topic, "update_mask": {"paths": ["labels"]}}
+            paths = sorted({_MASK[change.field] for change in changes})
+            request = {"topic": topic, "update_mask": {"paths": paths}}
             self._api.update_topic(request=request, timeout=CALL_TIMEOUT_S)
 
     def delete(self, seen: Observed[PubsubTopic]) -> None:

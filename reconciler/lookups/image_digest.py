@@ -82,8 +82,25 @@ def pinned(operator: Operator, facts: Facts) -> str:
     return facts.find(IMAGE_DIGEST, here) or here
 
 
+def page_of(operator: Operator, facts: Facts) -> str:
+    """Give the image of an operator's page, as its document names it: ours lies beside the reconciler's."""
+    spec = operator.spec
+    number = (spec.version or facts.version).replace("+", "-")
+    ours = f"{facts.reconciler_image.rpartition('/')[0]}/page:{number}"
+    return spec.page.image or in_region(ours, spec.region)
+
+
+def pinned_page(operator: Operator, facts: Facts) -> str:
+    """Give that image with its digest."""
+    here = page_of(operator, facts)
+    return facts.find(IMAGE_DIGEST, here) or here
+
+
 def _operates(loaded: LoadedOperator, facts: Facts) -> Iterator[Question]:
-    yield Question(reconciler_of(loaded.operator, facts), "image" if loaded.operator.spec.image else "version")
+    spec = loaded.operator.spec
+    yield Question(reconciler_of(loaded.operator, facts), "image" if spec.image else "version")
+    if spec.page.enabled:
+        yield Question(page_of(loaded.operator, facts), "page.image" if spec.page.image else "page")
 
 
 def _answer(connection: Connection, question: Question) -> str:

@@ -34,6 +34,12 @@ def agent(api: str, number: str) -> str:
     return f"serviceAccount:service-{number}@{AGENTS[api]}.iam.gserviceaccount.com"
 
 
+def for_none(service: MLService) -> bool:
+    """Need it for no service."""
+    del service
+    return False
+
+
 def no_operator(operator: Operator) -> bool:
     """Need it for no operator."""
     del operator

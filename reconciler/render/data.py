@@ -11,8 +11,8 @@ from reconciler.core.secrecy import masked
 def as_data(plan: Plan) -> dict[str, Any]:
     """Give a plan as `--output json` prints it: what a saved plan holds, but for what `apply` needs of it."""
     body = plan.to_json()
-    for name in ("digest", "specs", "environment", "salt"):
-        del body[name]
+    for name in ("digest", "specs", "environment", "salt", "files"):
+        body.pop(name, None)
     return body | {"changes": [_change(change) for change in plan.changes]}
 
 

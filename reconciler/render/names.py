@@ -11,6 +11,7 @@ from reconciler.core.membership import EVERYONE, EVERYONE_SIGNED_IN, KIND, Membe
 _EVERYONE = {EVERYONE: "everyone", EVERYONE_SIGNED_IN: "everyone with a Google account"}
 _ACCOUNT = "serviceAccount:"
 _PERMISSIONS = {
+    "roles/iap.httpsResourceAccessor": "permission to sign in to",
     "roles/run.invoker": "permission to call",
     "roles/secretmanager.secretAccessor": "access to secret",
     "roles/pubsub.publisher": "permission to publish to",

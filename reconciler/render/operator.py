@@ -23,6 +23,8 @@ def status_lines(found: dict[str, Any], now: datetime) -> Iterator[str]:
     yield f"{found['name']} in {found['region']}: {when}"
     yield f"  image   {found['image'] or 'its job is gone'}"
     yield f"  shards  {found['shards'] or 'not known'}"
+    if found["page"]:
+        yield f"  page    {one_line(found['page'])}"
     for report in found["passes"]:
         yield from pass_lines(report, f" ({ago(report['ended'], now)})")
     if not found["passes"] and found["unreadable"]:

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from runtime.data.answers import Answer, Headers, Refused, Request
 from runtime.grpc_v2 import tensors
 from runtime.grpc_v2.messages import MESSAGES, PACKAGE
+from runtime.grpc_v2.raw import divided
 from runtime.protocols import Query
 from runtime.protocols.v2 import V2Codec
 from runtime.serving.metadata import model_metadata, server_metadata
@@ -65,9 +66,11 @@ class GrpcCodec:
         Raises:
             Refused: 400 or 422, with what is wrong about which tensor; 413, too many rows.
         """
-        asked = MESSAGES["ModelInferRequest"].FromString(request.body)
+        described, raw = divided(request.body)
+        asked = MESSAGES["ModelInferRequest"].FromString(described)
+        given = asked.raw_input_contents if raw is None else raw
         outputs = self._codec.requested([output.name for output in asked.outputs])
-        return self._codec.query(tensors.read(asked), outputs, asked.id, _parameters(asked.parameters))
+        return self._codec.query(tensors.read(asked, given), outputs, asked.id, _parameters(asked.parameters))
 
     def encode(self, query: Query, outputs: Outputs, start: int, stop: int) -> Answer:
         """Write a `ModelInferResponse`: the tensors raw, in the order they were asked for."""
@@ -120,7 +123,7 @@ class Servicer:
         """Predict. The body stays bytes until the codec reads it, so that decoding is measured there."""
         await self._admit(context)
         try:
-            asked = MESSAGES["ModelInferRequest"].FromString(body)
+            asked = MESSAGES["ModelInferRequest"].FromString(divided(body)[0])
         except DecodeError:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this is no ModelInferRequest")
         endpoint = self._endpoint(await self._find(asked.model_name, asked.model_version, context))

@@ -13,6 +13,8 @@ from runtime.protocols.binary import pack, unpack
 from runtime.protocols.v2 import check_shape
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runtime.data.outputs import Outputs
 
 # Which field of the contents holds which datatype. FP16 has none: it only comes raw.
@@ -28,13 +30,16 @@ CONTENTS = {
 }
 
 
-def read(request: Any) -> dict[str, Array]:
+def read(request: Any, raw: Sequence[memoryview | bytes]) -> dict[str, Array]:
     """Read every tensor of a request.
+
+    Args:
+        request: The message; what it has of raw contents itself is not looked at.
+        raw: Raw contents.
 
     Raises:
         Refused: A tensor is not what its description says, or names repeat.
     """
-    raw = request.raw_input_contents
     if raw and len(raw) != len(request.inputs):
         raise Refused(400, f"{len(raw)} raw contents for {len(request.inputs)} inputs")
     found: dict[str, Array] = {}

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Path, Request, Response
 
 from runtime.data.answers import Answer, Refused
 from runtime.http import openapi
+from runtime.http.lazy import probe
 from runtime.http.shortcut import Shortcut, exchange
 from runtime.protocols import v2
 from runtime.protocols.plain import KSERVE, PLAIN, VERTEX, refusal
@@ -97,11 +98,11 @@ def _v2_routes(app: FastAPI, service: Service) -> None:
 
     @app.get("/v2/health/live", summary="The process answers", tags=["v2"])
     async def v2_live() -> Response:
-        return _status(alive=service.alive, yes="alive", no="stuck")
+        return _probe("live", holds=service.alive)
 
     @app.get("/v2/health/ready", summary="Every model is loaded and warm", tags=["v2"])
     async def v2_ready() -> Response:
-        return _status(alive=service.ready, yes="ready", no="not ready")
+        return _probe("ready", holds=service.ready)
 
     for prefix, infix in (("/v2/models/{name}", ""), ("/v2/models/{name}/versions/{version}", " version")):
         _v2_model_routes(app, service, prefix, infix)
@@ -197,6 +198,11 @@ def _response(answer: Answer, identity: str = "") -> Response:
     if identity:
         headers[HEADER.decode()] = identity
     return Response(answer.body, answer.status, headers, media_type=answer.content_type.decode())
+
+
+def _probe(name: str, *, holds: bool) -> Response:
+    status, body, media = probe(name, holds=holds)
+    return Response(body, status, media_type=media.decode())
 
 
 def _status(*, alive: bool, yes: str, no: str) -> Response:

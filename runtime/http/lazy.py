@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # After this many seconds the application is made even if nobody asked, so that nobody has to wait for it.
 WARM_UP_S = 1.0
-LIVE = ("/health/live", "/v2/health/live")
-READY = ("/health/ready", "/v2/health/ready")
+LIVE, READY = "/health/live", "/health/ready"
+V2_LIVE, V2_READY = "/v2/health/live", "/v2/health/ready"
 _TEXT = b"text/plain; charset=utf-8"
 
 
@@ -56,9 +56,11 @@ class LazyApplication:
     def _early(self, method: str, path: str) -> tuple[int, bytes, bytes] | None:
         """Answer what needs no application: health, and predictions while there is nothing to predict with."""
         service = self._service
-        if method == "GET" and path in LIVE:
+        if method == "GET" and path in {V2_LIVE, V2_READY}:
+            return probe("live", holds=service.alive) if path == V2_LIVE else probe("ready", holds=service.ready)
+        if method == "GET" and path == LIVE:
             return (200, b"alive", _TEXT) if service.alive else (503, b"stuck", _TEXT)
-        if method == "GET" and path in (*READY, service.options.vertex_health):
+        if method == "GET" and path in {READY, service.options.vertex_health}:
             return (200, b"ready", _TEXT) if service.ready else (503, service.condition.encode(), _TEXT)
         if method == "POST" and service.state == "loading":
             return 503, b'{"error":"the model is loading"}', b"application/json"
@@ -69,6 +71,17 @@ class LazyApplication:
         if made is None or (made.done() and (made.cancelled() or made.exception() is not None)):
             made = self._made = asyncio.get_running_loop().run_in_executor(None, self._build, self._service)
         return made
+
+
+def probe(name: str, *, holds: bool) -> tuple[int, bytes, bytes]:
+    """Give status, body and type of an answer to a probe of Open Inference Protocol.
+
+    The status is what the protocol promises; KServe's client reads the body, which its own server writes so.
+
+    Source:
+        `InferenceRESTClient.is_server_ready` of kserve 0.21.0.
+    """
+    return (200 if holds else 503), b'{"%s":%s}' % (name.encode(), b"true" if holds else b"false"), b"application/json"
 
 
 async def _send(send: Any, status: int, body: bytes, content_type: bytes) -> None:

@@ -50,7 +50,7 @@ _DESCRIPTION = "Predictions in plain JSON, Open Inference Protocol v2, KServe v1
 def _complete(path: str, method: str, operation: dict[str, Any], service: Service) -> None:
     operation["parameters"] = [_parameter(name, service) for name in ("name", "version") if f"{{{name}}}" in path]
     errors = _ERRORS if method == "post" else {code: _ERRORS[code] for code in _READ_ERRORS}
-    media = "text/plain" if "health" in path or path == "/metrics" else "application/json"
+    media = "text/plain" if _is_text(path) else "application/json"
     answer = {"schema": _answer_schema(path, method)}
     operation["responses"] = {
         "200": {"description": "The answer.", "content": {media: answer}},
@@ -71,6 +71,8 @@ def _parameter(name: str, service: Service) -> dict[str, Any]:
 
 
 def _error_content(path: str) -> dict[str, Any]:
+    if path.startswith("/v2/health"):
+        return {"application/json": {"schema": {"type": "object"}}}
     if "health" in path:
         return {"text/plain": {"schema": {"type": "string"}}}
     return {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
@@ -81,7 +83,12 @@ def _answer_schema(path: str, method: str) -> dict[str, Any]:
         return {"$ref": "#/components/schemas/InferenceResponse"}
     if method == "post":
         return {"$ref": "#/components/schemas/Predictions"}
-    return {"type": "string"} if "health" in path or path == "/metrics" else {"type": "object"}
+    return {"type": "string"} if _is_text(path) else {"type": "object"}
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path is answered in plain text: probes are, but those of Open Inference Protocol."""
+    return path == "/metrics" or ("health" in path and not path.startswith("/v2/"))
 
 
 def _request(path: str, service: Service) -> dict[str, Any]:

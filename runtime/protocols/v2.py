@@ -18,6 +18,7 @@ from runtime.data.tensors import MATRIX, NUMPY_TYPES, Array, TensorSpec, datatyp
 from runtime.protocols import Query
 from runtime.protocols.binary import pack, unpack
 from runtime.protocols.json_bodies import read
+from runtime.protocols.json_tensors import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -297,12 +298,16 @@ def from_json(tensor: InputTensor) -> Array:
     """
     name = tensor.name
     check_shape(name, tensor.shape, tensor.datatype)
-    if not bytes(tensor.data):
+    if not tensor.data:
         raise Refused(400, f"input {name!r} has no data")
     if (tensor.parameters or {}).get("content_type") == "base64":
         raise Refused(400, f"input {name!r}: base64 is not taken; send the bytes with the binary extension")
+    dtype = NUMPY_TYPES[tensor.datatype]
+    found = numbers(tensor.data, dtype, tensor.shape)
+    if found is not None:
+        return found
     try:
-        array = _array(_values(tensor), NUMPY_TYPES[tensor.datatype])
+        array = _array(_values(tensor), dtype)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError, ValueError, TypeError) as failure:
         raise Refused(400, f"input {name!r}: the data is not {tensor.datatype}: {failure}") from failure
     if len(array) != math.prod(tensor.shape):

@@ -57,7 +57,7 @@ class Background(Generic[Item]):
         self.name = name
         self.handled = self.dropped = self.failed = 0
         self._handle = handle
-        self._items: deque[Item] = deque()
+        self._items: deque[tuple[Item, int, int]] = deque()  # each with what it counts for, and its bytes
         self._size, self._at_once = size, at_once
         self._count, self._weigh, self._heaviest = count or _one, weigh or _nothing, heaviest
         self._held = 0  # bytes that came; less those that left, what waits
@@ -77,7 +77,7 @@ class Background(Generic[Item]):
             return
         self._held += weight
         self._came += count
-        self._items.append(item)
+        self._items.append((item, count, weight))
         if not self._awake.is_set():
             self._awake.set()
 
@@ -104,12 +104,13 @@ class Background(Generic[Item]):
 
     def _take(self) -> None:
         items: list[Item] = []
-        count = 0
+        count = weight = 0
         while self._items and count < self._at_once:
-            items.append(self._items.popleft())
-            count += self._count(items[-1])
+            item, counts, weighs = self._items.popleft()
+            items.append(item)
+            count += counts
+            weight += weighs
         self._taken += count
-        weight = sum(map(self._weigh, items))
         lost = self._guarded(partial(self._handle, items), count)
         self.handled += count - lost
         self.failed += lost

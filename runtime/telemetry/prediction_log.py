@@ -145,7 +145,9 @@ class PredictionLog:
         def follow(seen: Seen) -> None:
             if random() < rate and seen.answer.status == OK and seen.outputs is not None:  # noqa: S311 - a sample
                 call = seen.call
-                take(Part(time(), rows, seen, 0, call.stop - call.start if call else 0))
+                # Its body, and its rows as numbers of a like size.
+                weight = 2 * len(seen.request.body) + _BESIDE
+                take(Part(time(), rows, seen, 0, call.stop - call.start if call else 0, weight))
 
         return follow
 
@@ -159,11 +161,10 @@ class PredictionLog:
         return self._sent.flush(seconds) and made
 
     def _take(self, part: Part) -> None:
-        weight = _weight(part)
-        if len(self._waiting) >= WAITING or (self._held and self._held + weight > HEAVIEST):
+        if len(self._waiting) >= WAITING or (self._held and self._held + part.weight > HEAVIEST):
             self._dropped += 1
             return
-        self._held += weight
+        self._held += part.weight
         self._waiting.append(part)
         self._turns.plan()
 
@@ -174,7 +175,7 @@ class PredictionLog:
         parts = self._next()
         made = _records(parts)
         if made[-1] is None and not parts[-1].last:  # it is kept as a whole: the rest of it is let go
-            self._held -= _weight(self._waiting.popleft())
+            self._held -= self._waiting.popleft().weight
             parts[-1] = msgspec.structs.replace(parts[-1], last=True)
         if not parts[0].start and parts[-1].last:  # nearly always: whole requests
             self._send([records for records in made if records is not None], len(parts))
@@ -186,17 +187,18 @@ class PredictionLog:
         """Take requests of one model, as many as make a short turn; of the last one perhaps only some rows."""
         waiting = self._waiting
         rows = waiting[0].rows
-        left = CELLS
+        left, width, of = CELLS, 0, None
         parts: list[Part] = []
         while left > 0 and waiting and waiting[0].rows is rows:
             part = waiting.popleft()
-            width = rows.width(part.seen)
+            if not width or part.seen.outputs is not of:  # those of one call are as wide
+                width, of = rows.width(part.seen), part.seen.outputs
             if (part.stop - part.start) * width > left and part.stop - part.start > 1:
                 cut = part.start + max(left // width, 1)
-                waiting.appendleft(Part(part.at, rows, part.seen, cut, part.stop))
-                parts.append(Part(part.at, rows, part.seen, part.start, cut, last=False))
+                waiting.appendleft(Part(part.at, rows, part.seen, cut, part.stop, part.weight))
+                parts.append(Part(part.at, rows, part.seen, part.start, cut, part.weight, last=False))
                 break
-            self._held -= _weight(part)
+            self._held -= part.weight
             parts.append(part)
             left -= max(part.stop - part.start, 1) * width
         return parts
@@ -243,11 +245,6 @@ def _records(parts: Sequence[Part]) -> Sequence[list[bytes] | None]:
         count = found.count(None)
         log.error("predictions cannot be logged", exc_info=problem, extra={"model": rows.model, "requests": count})
     return found
-
-
-def _weight(part: Part) -> int:
-    """Give about how many bytes a request holds while it waits: its body, and its rows as numbers of a like size."""
-    return 2 * len(part.seen.request.body) + _BESIDE
 
 
 def _bytes(batch: Batch) -> int:

@@ -35,13 +35,17 @@ encode, decode = msgspec.json.Encoder(enc_hook=plain).encode, msgspec.json.Decod
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
-    """Rows of a request: those from `start` to `stop`, and whether they are the last. `at` is seconds since 1970."""
+    """Rows of a request: those from `start` to `stop`, and whether they are the last.
+
+    `at` is seconds since 1970, `weight` about how many bytes the whole request holds while it waits.
+    """
 
     at: float
     rows: Rows
     seen: Seen
     start: int
     stop: int
+    weight: int = 0
     last: bool = True
 
 

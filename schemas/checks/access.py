@@ -5,7 +5,7 @@ Source:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from schemas.checks.finding import Finding, repeated, warning
 from schemas.refusal import shown
@@ -21,10 +21,7 @@ _HINT = "write user:E-MAIL, group:E-MAIL, serviceAccount:E-MAIL, domain:NAME, pr
 
 def invokers(access: Access) -> Iterator[Finding]:
     """Members that IAM takes; being public is said in one place only."""
-    for index, member in enumerate(access.invokers):
-        yield from _member(f"access.invokers[{index}]", member)
-    for index, member in repeated(access.invokers):
-        yield Finding(f"access.invokers[{index}]", "repeated", f"{shown(member)} is listed twice")
+    yield from members("access.invokers", access.invokers, instead="write `authentication: Public` instead")
     if access.authentication is Authentication.PUBLIC and access.invokers:
         hint = "remove the list, or use `authentication: IAM`"
         yield warning("access.invokers", "public", "invokers mean nothing where anyone may call", hint)
@@ -45,11 +42,25 @@ def one_word_on_iap(access: Access) -> Iterator[Finding]:
         yield Finding("access.iap", "iap", "`iap: false` contradicts `authentication: IAP`", hint)
 
 
+def members(path: str, listed: Iterable[str], *, instead: str) -> Iterator[Finding]:
+    """Members that IAM takes, each once.
+
+    Args:
+        path: Of the list.
+        listed: They.
+        instead: What to write in place of everyone.
+    """
+    for index, member in enumerate(listed):
+        if member in _EVERYONE:
+            hint = instead if member == "allUsers" else "list who may call"
+            yield Finding(f"{path}[{index}]", "public", f"{shown(member)} means {_EVERYONE[member]}", hint)
+        else:
+            yield from _member(f"{path}[{index}]", member)
+    for index, member in repeated(listed):
+        yield Finding(f"{path}[{index}]", "repeated", f"{shown(member)} is listed twice")
+
+
 def _member(path: str, member: str) -> Iterator[Finding]:
-    if member in _EVERYONE:
-        hint = "write `authentication: Public` instead" if member == "allUsers" else "list who may call"
-        yield Finding(path, "public", f"{shown(member)} means {_EVERYONE[member]}", hint)
-        return
     kind, _, who = member.partition(":")
     if kind in {"user", "group", "serviceAccount"}:
         valid = EMAIL.fullmatch(who)

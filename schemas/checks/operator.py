@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from schemas.checks.access import ACCOUNT
+from schemas.checks.access import ACCOUNT, members
 from schemas.checks.environment import reference
 from schemas.checks.finding import Finding, repeated, warning
+from schemas.checks.image import reference as image_reference
 from schemas.checks.schedules import cron
 from schemas.checks.schedules import time_zone as known_zone
 from schemas.cron import CronError, parse_cron
 from schemas.operator import PASS_S, WATCHED_S, Freeze, OperatorMetadata, SpecsInGit, SpecsSource
 from schemas.refusal import shown
 from schemas.sections.access import AUTO
+from schemas.sections.page import Page
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _NAME_LONGEST = 40
@@ -99,6 +101,16 @@ def identity(identity: str) -> Iterator[Finding]:
     if identity != AUTO and not ACCOUNT.fullmatch(identity):
         hint = f"write {AUTO}, or an e-mail that ends in .gserviceaccount.com"
         yield Finding("identity", "service-account", f"{shown(identity)} is not a service account", hint)
+
+
+def page(page: Page) -> Iterator[Finding]:
+    """Who may sign in is said, and is not everyone."""
+    yield from members("page.access", page.access, instead="list who may sign in: group:E-MAIL, domain:NAME")
+    if page.enabled and not page.access:
+        hint = "list who may sign in: access: [group:ml@acme.example]"
+        yield warning("page", "page", "nobody may sign in to the page", hint)
+    if page.image is not None:
+        yield from image_reference("page.image", page.image)
 
 
 def frozen(freeze: tuple[Freeze, ...]) -> Iterator[Finding]:

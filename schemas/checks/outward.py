@@ -22,6 +22,7 @@ from schemas.spelling import closest
 
 _GOOGLES = ("run.googleapis.com/", "cloud.googleapis.com/", "serving.knative.dev/", "autoscaling.knative.dev/")
 _TAG = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+_REGIONAL = re.compile(r"(?:^|/)(?:regions/([^/]+)/subnetworks|locations/([^/]+)/connectors)/[^/]+$")
 _KMS = re.compile(r"projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+")
 _POLICY = re.compile(r"Default|projects/[^/\s]+/platforms/cloudRun/policies/[^/\s]+")
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -46,6 +47,21 @@ def network(network: Network | None) -> Iterator[Finding]:
             yield Finding(f"network.tags[{index}]", "network", f"{shown(tag)} is no network tag", hint)
     for index, tag in repeated(network.tags):
         yield Finding(f"network.tags[{index}]", "network", f"{shown(tag)} stands there twice")
+
+
+def place_of_network(network: Network | None, region: str) -> Iterator[Finding]:
+    """A subnetwork, and a connector, in the service's region: a full name says where it is.
+
+    Source:
+        https://cloud.google.com/run/docs/configuring/vpc-direct-vpc and
+        https://cloud.google.com/run/docs/configuring/vpc-connectors: both are in the region of the service.
+    """
+    for key, name in (("subnetwork", network.subnetwork), ("connector", network.connector)) if network else ():
+        found = _REGIONAL.search(name or "")
+        there = (found[1] or found[2]) if found else region
+        if there != region:
+            hint = f"name one of {region}, or run the service in {there}"
+            yield Finding(f"network.{key}", "network", f"it is in {there}, and the service in {region}", hint)
 
 
 def protection(protection: Protection | None) -> Iterator[Finding]:

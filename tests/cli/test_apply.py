@@ -1,12 +1,17 @@
 """plan, apply and destroy as people and scripts run them."""
 
 import json
+import re
 import stat
+import subprocess
 import time
 
 import pytest
+import yaml
 
+from reconciler.cli.spec_files import files_of
 from reconciler.engine.inventory_store import InventoryStore
+from schemas import load
 from tests.engine.test_scans import Images, service
 from tests.operating import HELLO, REGION, spec
 
@@ -343,3 +348,60 @@ def test_colour_is_for_terminals(applied):
     assert "\x1b[33m" in shown.out or "\x1b[1;33m" in shown.out
     assert "\x1b[3" not in plain.out
     assert HELLO.rpartition("/")[2] in shown.out or "env.A" in shown.out
+
+
+def notes(shell, *arguments):
+    """What a plan says beside its changes."""
+    return [note["text"] for note in shell("plan", *arguments, "--local", "--output", "json").json["notes"]]
+
+
+def test_a_service_that_is_renamed_leaves_the_old_one_and_says_so(shell, operator):
+    """The plan names it until it is destroyed, saved or not; a service of another file is none of this one's."""
+    told = "was applied from this file, which names it no more"
+    shell.write(spec("beside"), name="beside.yaml")
+    assert shell("apply", "beside.yaml", "--local", "--yes").code == 0
+    shell.write(spec("churn"))
+    assert shell("plan", "--local", "--out", "plan.json").code == 0
+    assert shell("apply", "plan.json", "--local", "--yes").code == 0
+    before = notes(shell)
+    shell.write(spec("churn-2"))
+    (renamed,), applied = notes(shell), shell("apply", "--local", "--yes")
+    shell.write(spec("churn-2"), spec("churn-3"))
+    (longer,) = notes(shell)
+    shell("destroy", "churn", "--local", "--yes")
+
+    assert before == []
+    said = f"churn in europe-west1 {told}, and is left as it is; if nothing else wants it: mlservice destroy churn"
+    assert renamed == longer == said
+    assert f"note: {renamed} [mlservice.yaml]" in applied.out
+    assert notes(shell) == []
+    assert {each.name.rpartition("/")[2] for each in operator.services()} == {"beside", "churn-2"}
+
+
+def test_a_file_is_the_same_in_every_clone_of_its_repository(tmp_path):
+    """By ssh, by HTTPS and with a token; not at another path, in another repository or for another environment."""
+    marks = {}
+    for place, remote in {
+        "ssh": "git@github.com:acme/ml.git",
+        "https": "https://x-access-token:secret@github.com/acme/ml",
+        "other": "https://github.com/acme/other.git",
+        "here": "",
+        "there": "",
+    }.items():
+        folder = tmp_path / place
+        (folder / "specs").mkdir(parents=True)
+        git = ["git", "-C", str(folder)]
+        subprocess.run([*git, "init", "--quiet"], check=True)
+        if remote:
+            subprocess.run([*git, "remote", "add", "origin", remote], check=True)
+        for name in ("a.yaml", "specs/b.yaml"):
+            (folder / name).write_text(yaml.safe_dump(spec(re.sub(r"\W", "-", name))))
+        marks |= {(place, one.path[-6:]): one.mark for one in files_of(load(folder).documents).values()}
+    assert marks["ssh", "a.yaml"] == marks["https", "a.yaml"]
+    assert marks["ssh", "b.yaml"] == marks["https", "b.yaml"]
+    assert len(set(marks.values())) == len(marks) - 2
+
+    own = spec("c") | {"environments": {"prod": {}, "test": {}}}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(own))
+    found = {files_of(load(tmp_path / "c.yaml", environment=each).documents)["c"].mark for each in ("prod", "test")}
+    assert len(found) == 2

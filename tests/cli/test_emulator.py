@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import shlex
 import signal
 import socket
@@ -17,7 +18,9 @@ import httpx
 import pytest
 
 from reconciler.cli.local import ensure_running
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import EmulatorGone, Unavailable, UsageError
+from reconciler.gcp.calls import READING, calling
+from reconciler.gcp.connection import Connection, Endpoint
 from reconciler.gcp.emulator import STATE_DIR, state_dir
 from reconciler.gcp.emulator import Emulator as Client
 from tests.cli.conftest import COMMAND, Shell
@@ -234,10 +237,69 @@ def test_one_that_holds_the_folder_and_says_nothing_is_reported(own, stranger):
     folder.mkdir(parents=True)
     with (folder / "lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        stopped = own("emulator", "stop")
+        asked = [own("emulator", word) for word in ("stop", "status", "env")]
 
-    assert stopped.code == 1
-    assert "does not answer" in stopped.err
+    for each in asked:
+        assert each.code == 1
+        assert "does not answer" in each.err
+        assert "pgrep" in each.err
+
+
+@pytest.mark.slow
+def test_one_that_hangs_is_not_waited_for_as_one_that_starts(tmp_path):
+    """A command says which folder is held and what to do, and starts none beside it."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    with (folder / "lock").open("a") as file, socket.create_server(("127.0.0.1", 0)) as silent:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        port = silent.getsockname()[1]
+        said = {"pid": 1, "http": f"http://127.0.0.1:{port}", "grpc": f"127.0.0.1:{port}", "token": "0" * 64}
+        (folder / "emulator.json").write_text(json.dumps(said))
+        with pytest.raises(Unavailable, match=re.escape(f"one holds {folder} and does not answer")) as told:
+            ensure_running(folder)
+
+    assert "a kill leaves its state whole" in told.value.hint
+    assert not (folder / "emulator.log").exists(), "none was started"
+
+
+def test_commands_that_come_first_together_start_one_emulator(own):
+    """Whoever loses the race for the folder uses what the other one started."""
+    together = [own.start("emulator", "start") for _ in range(4)]
+    told = [process.communicate(timeout=60) for process in together]
+
+    assert [process.returncode for process in together] == [0] * 4, told
+    assert len({out for out, _ in told}) == 1
+
+
+def test_an_emulator_that_ends_in_the_middle_of_a_run_is_named(tmp_path):
+    """No call is tried for long that nobody will answer, over either wire; and it is said that it is the emulator."""
+    with socket.create_server(("127.0.0.1", 0)) as soon_closed:
+        port = soon_closed.getsockname()[1]
+    endpoint = Endpoint(f"http://127.0.0.1:{port}", f"127.0.0.1:{port}", str(tmp_path / "credentials.json"))
+    connection = Connection("local", "local-mlservice", endpoint)
+    calls = {
+        "gRPC": lambda: connection.client("google.pubsub_v1", "publisher", "Publisher").get_topic(
+            topic="projects/local/topics/a", retry=READING
+        ),
+        "Cloud Storage": lambda: connection.storage.get_bucket("a"),
+        "REST": lambda: connection.rest("iam.googleapis.com", "v1").get("projects/local/serviceAccounts"),
+    }
+
+    for name, call in calls.items():
+        with pytest.raises(EmulatorGone) as told, calling("read", name):
+            call()
+        assert str(told.value).startswith("cannot reach the emulator: it answered at http://127.0.0.1:")
+        assert f"see {tmp_path / 'emulator.log'}" in told.value.hint
+
+
+def test_what_an_emulator_refuses_that_is_there_is_no_end_of_it(emulator):
+    """A fault that was ordered is Google's answer, as ever."""
+    emulator.control("PUT", "faults", [{"method": "*/GetTopic", "status": "UNAVAILABLE", "times": None}])
+    connection = Connection("local", "local-mlservice", Endpoint(emulator.http, emulator.grpc, ""))
+    topics = connection.client("google.pubsub_v1", "publisher", "Publisher")
+
+    with pytest.raises(Unavailable, match="cannot read a topic"), calling("read", "a topic"):
+        topics.get_topic(topic="projects/local/topics/a", retry=None)
 
 
 def ignored(number):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,10 @@ ODD = {
     "options-in-any-order": mounted(
         {"gcs": {"bucket": "acme-models", "mountOptions": ["implicit-dirs", "only-dir=x"]}}
     ),
+    "a-folder-that-begins-with-a-slash": mounted({"gcs": {"bucket": "acme-models", "mountOptions": ["only-dir=/x"]}}),
+    "memory-in-thousands": one({"resources": {"limits": {"cpu": "0.5", "memory": "1G"}, "cpuIdle": True}}),
+    "memory-in-bytes": one({"resources": {"limits": {"cpu": "1000m", "memory": "1000000001"}, "cpuIdle": True}}),
+    "a-little-memory": mounted({"emptyDir": {"medium": "MEMORY", "sizeLimit": "100Ki"}}),
     "a-version-by-its-alias": mounted({"secret": {"secret": "s", "items": [{"path": "a/b", "version": "prod"}]}}),
     "iap-and-no-check": {**one(), "iapEnabled": True, "invokerIamDisabled": True},
     "iap": {**one(), "iapEnabled": True},
@@ -139,6 +144,45 @@ def test_the_yaml_alone_makes_the_same_service(place, path, tmp_path):
     assert [change for change in left if not MARKS.search(change.path)] == []
     there, again = flat(Service.FromString(types.Service.serialize(message))), flat(complete_again)
     assert dict(leaves(again)) == dict(leaves(there))
+
+
+def test_memory_that_is_no_whole_mib_is_left_and_told(place):
+    """Nothing of it is in the way of a change of something else, which leaves the very words."""
+    message = live(place, ODD["memory-in-thousands"])
+    message.template.volumes = [{"name": "v", "empty_dir": {"medium": "MEMORY", "size_limit": "100Ki"}}]
+    message.template.containers[0].volume_mounts = [{"name": "v", "mount_path": "/v"}]
+    seen = observed(message)
+
+    other = replace(seen.fields, env={"A": "b"})
+    RunServiceClient.__new__(RunServiceClient)._write(message, other, (FieldChange("env.A", None, "b"),))
+
+    assert dict(message.template.containers[0].resources.limits) == {"cpu": "0.5", "memory": "1G"}
+    assert message.template.volumes[0].empty_dir.size_limit == "100Ki"
+    assert [note.split(";")[0] for note in described(seen, []).unsaid] == [
+        "memory of container 1 is 1G, which is written as 954Mi",
+        "sizeLimit of volume v is 100Ki, which is written as 1Mi",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folders", "said", "notes"),
+    [
+        (["a", "b/"], "gs://acme-models/b", ["volume v says only-dir=a, only-dir=b/: the last is written"]),
+        (["a", "a"], "gs://acme-models/a", []),
+        (["a", ""], "gs://acme-models", ["volume v says only-dir=a, only-dir=: the last is written"]),
+        (["a/b/"], "gs://acme-models/a/b", []),
+    ],
+)
+def test_a_bucket_has_one_folder(place, tmp_path, folders, said, notes):
+    """The last that is said, as its mounting takes it; the plan is empty all the same."""
+    options = [f"only-dir={folder}" for folder in folders]
+    message = live(place, mounted({"gcs": {"bucket": "acme-models", "readOnly": True, "mountOptions": options}}))
+    seen = observed(message)
+    want = wanted(spec(tmp_path, seen))
+
+    assert described(seen, []).spec["mounts"] == {"/v": said}
+    assert run_service.KIND.refine(want, seen).mounts == seen.fields.mounts
+    assert [note.partition(", since")[0] for note in described(seen, []).unsaid] == notes
 
 
 def flat(message):

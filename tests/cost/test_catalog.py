@@ -118,21 +118,38 @@ def test_what_was_read_is_preferred_where_it_is_newer():
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "null", json.dumps(document() | {"format": "mlservice/prices/v9"}), json.dumps(document("soon")),
-     json.dumps(document(run__req__requests="NaN")), json.dumps(document(run__req__requests="-1")),
-     json.dumps(document(run__req__requests="1e9")), json.dumps(document(run__req__requests="1e-99999")),
-     json.dumps(document(run__req__requests="0")), json.dumps(document(run__req__requests=None))],
+    ("text", "said"),
+    [
+        (b"", "it is empty"),
+        (b"{", "line 1, column 2: it is no JSON from here"),
+        (b'{"format": 1}\n}', "line 2, column 1: it is no JSON from here"),
+        (b"\xff", "it is no text in UTF-8"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b" " * (1 << 20) + b"{}", "it has more than 1048576 characters"),
+        (b"[]", "it is [], and should be an object"),
+        (b"null", "it is missing, and should be an object"),
+        (b"{}", "format is missing, and should be mlservice/prices/v1"),
+        ({"format": "mlservice/prices/v9"}, 'format is "mlservice/prices/v9", and should be mlservice/prices/v1'),
+        ({"asOf": "soon"}, 'asOf is "soon", and should be a day, such as 2026-11-20'),
+        ({"asOf": None}, "asOf is missing, and should be a day, such as 2026-11-20"),
+        ({"rows": ["x" * 60]}, f'rows is ["{"x" * 38}…, and should be an object'),
+        ({"rows": {"a": 1}}, 'rows.a is "1", and should be an object'),
+        *((document(run__req__requests=usd), f"rows.run.req.requests.usd is {shown}, and should be US dollars, from")
+          for usd, shown in (("NaN", '"NaN"'), ("sNaN", '"sNaN"'), ("-1", '"-1"'), ("1e9", '"1e9"'), ("two", '"two"'),
+                             (float("inf"), '"Infinity"'), (None, "missing"), ([1], '["1"]'), (True, "true"))),
+        *((document(run__req__requests=usd), f'rows.run.req.requests.usd is "{usd}", too far from the 0.0000004 of')
+          for usd in ("1e-99999", "0", "0.5")),
+    ],
 )  # fmt: skip
-def test_a_damaged_file_is_said_and_prices_are_as_they_come(tmp_path, monkeypatch, text):
+def test_a_damaged_file_is_said_and_prices_are_as_they_come(tmp_path, monkeypatch, text, said):
     """It hides nothing and stops nothing."""
     path = tmp_path / "prices.json"
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else json.dumps(document() | text).encode())
     monkeypatch.setattr(module, "_OURS", [path])
     module.forget()
     try:
         assert snapshot().rows == packaged().rows
-        assert str(path) in snapshot().trouble
+        assert snapshot().trouble.startswith(f"{path}: {said}")
     finally:
         monkeypatch.undo()
         module.forget()

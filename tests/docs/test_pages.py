@@ -17,6 +17,7 @@ PAGES = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "specs/*/README.md", "benchmarks/**/*.md", "changes/README.md")
     for path in ROOT.glob(pattern)
+    if ".peers" not in path.parts  # what benchmarks install
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 KNOWN = dict(commands())

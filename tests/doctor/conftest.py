@@ -24,7 +24,8 @@ class Patient:
         """The whole checkup."""
         loaded = load(self.operator.write(*specs))
         session = session or self.operator.session()
-        return examine(session, loaded.services, loaded.warnings, runtime_image=HELLO, **options)
+        said = {"runtime_image": HELLO, "operators": loaded.operators, **options}
+        return examine(session, loaded.services, loaded.warnings, **said)
 
     def found(self, name, *specs, **options):
         """The checks of one name: answer, line and commands of each."""

@@ -26,6 +26,7 @@ from reconciler.kinds import KINDS
 from schemas import load
 from tests.emulator_iam.callers import PROJECT, grant
 from tests.engine.test_least_roles import FULL, LATER, trained_on
+from tests.engine.test_operator import document
 from tests.operating import BUCKET, HELLO, REGION, spec
 from tests.operating_tables import table
 
@@ -85,6 +86,24 @@ def test_apis_that_are_off(patient):
         "gcloud services enable artifactregistry.googleapis.com run.googleapis.com --project=local",
     )
     assert patient.found("apis", spec())[0].answer is Answer.OK
+
+
+def test_a_page_needs_an_api_and_a_role_more(patient, tmp_path):
+    """Identity-Aware Proxy's: where the operator's document has a page, and not where it has none."""
+    patient.client(service_usage_v1.ServiceUsageClient).disable_service(
+        request={"name": f"{PROJECT}/services/iap.googleapis.com"}
+    ).result(timeout=20)
+    page = document(page={"enabled": True, "access": ["user:ann@acme.example"]})
+
+    [check] = patient.found("apis", spec(), page)
+    stranger, _, _ = patient.as_account(tmp_path, "resourcemanager.projects.get")
+    lines = [c.line for c in stranger.found("permissions", spec(), page) if "the page" in c.line]
+
+    assert (check.answer, check.apis) == (Answer.FAIL, ("iap.googleapis.com",))
+    assert patient.found("apis", spec(), document())[0].answer is Answer.OK
+    assert len(lines) == 1
+    assert "iap.webServices.setIamPolicy" in lines[0]
+    assert "roles/iap.admin" in lines[0]
 
 
 def test_a_project_that_nobody_pays_for(patient):

@@ -91,14 +91,15 @@ def test_immutable_tags_stay_where_they_are(emulator, tmp_path):
 
 
 def test_the_bundled_images_are_there(emulator):
-    """Google's hello, our own runtime and the reconciler's job, a made-up LLM server: nobody has pushed them."""
+    """Google's hello, ours (runtime, page, the reconciler's job), a made-up LLM server: nobody has pushed them."""
     api = client(emulator, ar.ArtifactRegistryClient)
 
     ours = api.list_docker_images(parent="projects/mlservice/locations/us/repositories/images")
     hello = api.get_tag(name="projects/cloudrun/locations/us/repositories/container/packages/hello/tags/latest")
 
     names = sorted(image.uri.partition("@sha256:")[0] for image in ours)
-    assert names == [f"us-docker.pkg.dev/mlservice/images/{name}" for name in ("openai-echo", "reconciler", "runtime")]
+    ours = ("openai-echo", "page", "reconciler", "runtime")
+    assert names == [f"us-docker.pkg.dev/mlservice/images/{name}" for name in ours]
     assert "/versions/sha256:" in hello.version
 
 

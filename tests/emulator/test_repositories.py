@@ -66,3 +66,19 @@ def test_a_repository_says_how_much_is_in_it(emulator, tmp_path):
     assert api.get_repository(name=f"{PARENT}/repositories/images").size_bytes == image.image_size_bytes > 0
     state = api.get_repository(name=f"{PARENT}/repositories/all").vulnerability_scanning_config.enablement_state
     assert state.name == "SCANNING_UNSUPPORTED"
+
+
+def test_a_repository_says_where_its_clients_find_it(shared_emulator):
+    """Its registry, by its format, in reads and in lists; nobody else may write it."""
+    api = client(shared_emulator, ar.ArtifactRegistryClient)
+    for name in ("docker", "python"):
+        wanted = ar.Repository(format_=name.upper(), registry_uri="nobody.example.com")
+        request = {"parent": PARENT, "repository_id": f"at-{name}", "repository": wanted}
+        api.create_repository(request=request).result(timeout=60)
+    here = PARENT.rpartition("/")[2]
+
+    found = {each.name.rpartition("/")[2]: each.registry_uri for each in api.list_repositories(parent=PARENT)}
+    one = api.get_repository(name=f"{PARENT}/repositories/at-docker")
+
+    assert found["at-docker"] == one.registry_uri == f"{here}-docker.pkg.dev/local/at-docker"
+    assert found["at-python"] == f"{here}-python.pkg.dev/local/at-python"

@@ -11,6 +11,7 @@ from emulator.apis import LISTED
 from emulator.apis.run.stored import EXECUTIONS, JOBS, REVISIONS
 from emulator.core.api import Api, Call, Listed, Policies, Registry
 from emulator.core.failures import ApiFailure
+from emulator.core.paging import token_at
 from emulator.core.resources import fits
 from emulator.wire.dispatch import perform
 from emulator.wire.table import load
@@ -49,6 +50,8 @@ def made(world):
     return world
 
 
+NOTE = {"attestation": {"hint": {"human_readable_name": "n"}}}
+SECRETS = "google.cloud.secretmanager.v1.SecretManagerService/"
 EXECUTION_LIST = "google.cloud.run.v2.Executions/ListExecutions"
 
 
@@ -59,6 +62,90 @@ def test_a_token_is_good_for_its_list_only(made):
     assert names(ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/a", page_token=token), "executions") == ["b", "z"]
     with pytest.raises(ApiFailure, match="page token is not valid"):
         ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/b", page_token=token)
+
+
+QUESTIONS = ("parent", "name", "project", "resource_names", "resource", "topic", "model_monitor")
+PLACES = (
+    "",
+    "projects/local",
+    REGION,
+    f"{REGION}/jobs/a",
+    f"{REGION}/jobs/a/executions/b",
+    f"{REGION}/services/s",
+    "projects/local/locations/global/services/run.googleapis.com",
+    "projects/local/services/-",
+    "projects/local/notes/n",
+    "projects/local/topics/topic",
+    "projects/local/secrets/s",
+    "projects/cloudrun/locations/us/repositories/container",
+    "projects/cloudrun/locations/us/repositories/container/packages/hello",
+)
+NOWHERE = {
+    "google.cloud.aiplatform.v1.ModelService/ListModelVersions",
+    "google.cloud.aiplatform.v1beta1.ModelMonitoringService/ListModelMonitoringJobs",
+    "google.cloud.aiplatform.v1beta1.ModelMonitoringService/SearchModelMonitoringAlerts",
+    "google.cloud.aiplatform.v1beta1.ModelMonitoringService/SearchModelMonitoringStats",
+    "google.cloud.billing.budgets.v1.BudgetService/ListBudgets",
+    "google.cloud.billing.v1.CloudCatalog/ListSkus",
+}
+"""Lists of what is none of these places."""
+PAGED = [method for method, row in TABLE.items() if "page_token" in row.request.DESCRIPTOR.fields_by_name]
+
+
+def test_no_list_takes_a_token_of_another_one(world):
+    """Whatever it lists, and also where it is not one of the usual kind; tried where something is listed at all."""
+    ask(world, "google.pubsub.v1.Publisher/CreateTopic", name="projects/local/topics/topic")
+    ask(world, "grafeas.v1.Grafeas/CreateNote", parent="projects/local", note_id="n", note=NOTE)
+    secret = {"replication": {"automatic": {}}}
+    ask(world, SECRETS + "CreateSecret", parent="projects/local", secret_id="s", secret=secret)
+    strange = token_at(0, "another list")
+    nowhere = set()
+    for method in PAGED:
+        places = [fields for fields in map(partial(asked_at, method), PLACES) if answers(world, method, fields)]
+        if not places:
+            nowhere.add(method)
+        for fields in places:
+            with pytest.raises(ApiFailure, match="page token is not valid"):
+                ask(world, method, page_token=strange, **fields)
+
+    assert {method for method in nowhere if not is_unimplemented(world, method)} == NOWHERE
+
+
+def asked_at(method, place):
+    """What a list of a place asks."""
+    field = next((name for name in QUESTIONS if name in TABLE[method].request.DESCRIPTOR.fields_by_name), None)
+    return {} if field is None else {field: [place] if field == "resource_names" else place}
+
+
+def answers(world, method, fields):
+    """Whether something is listed there, be it nothing."""
+    try:
+        ask(world, method, **fields)
+    except ApiFailure:
+        return False
+    return True
+
+
+def is_unimplemented(world, method):
+    """Whether the method answers nobody."""
+    try:
+        ask(world, method, **asked_at(method, REGION))
+    except ApiFailure as refusal:
+        return refusal.code == "UNIMPLEMENTED"
+    return False
+
+
+def test_a_token_is_good_for_its_question_only(world):
+    """What is asked beside the parent counts as well; how long a page is does not."""
+    service = "google.api.serviceusage.v1.ServiceUsage/ListServices"
+    token = ask(world, service, parent="projects/local", filter="state:ENABLED", page_size=2).next_page_token
+    whole = [each.name for each in ask(world, service, parent="projects/local", filter="state:ENABLED").services]
+
+    rest = ask(world, service, parent="projects/local", filter="state:ENABLED", page_token=token)
+    assert [each.name for each in rest.services] == whole[2:]
+    for other in ({"filter": "state:DISABLED"}, {}, {"parent": "projects/other", "filter": "state:ENABLED"}):
+        with pytest.raises(ApiFailure, match="page token is not valid"):
+            ask(world, service, **({"parent": "projects/local"} | other), page_token=token)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])

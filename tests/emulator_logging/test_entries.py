@@ -11,12 +11,12 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import logging as cloud_logging
 from google.cloud.logging_v2.services.config_service_v2 import ConfigServiceV2Client
 from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
-from google.cloud.logging_v2.types import LogEntry, LogSink
+from google.cloud.logging_v2.types import ListLogEntriesRequest, LogEntry, LogSink
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from emulator.apis.logging.entries import enough
 from emulator.apis.logging.model import Entry
-from emulator.core.paging import reach
+from emulator.core.paging import reach_of
 from tests.emulator.clients import client
 
 PROJECT = "projects/local"
@@ -67,7 +67,8 @@ def test_a_page_reads_no_more_than_it_needs():
             yield Entry(timestamp={"seconds": seconds})
         raise AssertionError
 
-    assert [each.timestamp.seconds for each in enough(entries(), reach(1, ""))] == [1, 2, 2, 2]
+    asked = ListLogEntriesRequest.pb()(page_size=1)
+    assert [each.timestamp.seconds for each in enough(entries(), reach_of(asked))] == [1, 2, 2, 2]
 
 
 def test_entries_come_back_in_order_by_page_and_filter(logs, log):

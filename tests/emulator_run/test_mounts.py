@@ -152,7 +152,7 @@ def test_a_folder_of_a_bucket_memory_and_secrets(mounted):
     mounted.put("reader/weights.txt", "of the reader")
     items = [{"path": "old.conf", "version": "1"}, {"path": "d/new.conf", "version": "latest"}]
     volumes = [
-        bucket(read_only=True, mount_options=["only-dir=writer", "implicit-dirs"]),
+        bucket(read_only=True, mount_options=["only-dir=other", "implicit-dirs", "only-dir=writer/"]),
         run_v2.Volume(name="scratch", empty_dir=run_v2.EmptyDirVolumeSource(size_limit="64Mi")),
         run_v2.Volume(name="conf", secret=run_v2.SecretVolumeSource(secret="conf", items=items)),
     ]

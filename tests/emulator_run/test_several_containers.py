@@ -8,7 +8,7 @@ import sys
 import httpx
 import pytest
 
-from emulator.apis.run.translating import arguments, variables
+from emulator.apis.run.translating import arguments, left, variables
 from emulator.processes.model import Container, Probe, Program, Revision
 from tests.emulator_run.cloud import Cloud
 from tests.emulator_run.conftest import HERE, SCRIPT, WHO
@@ -198,3 +198,36 @@ def test_ports_in_variables_are_those_of_this_machine():
         "SUPPORT": "8000",
     }
     assert variables(given, {}) == given
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "own", "said"),
+    [
+        pytest.param([], {"BIND": "8000"}, (), ["Port 8000 is 21001 here. As it may be no port there, variable BIND"],
+                     id="a-variable-of-another-name"),
+        pytest.param(["serve", "--seed", "8000"], {"A": '{"port":8000}'}, (),
+                     ["Port 8000 is 21001 here. As it may be no port there, argument 3 and variable A"], id="both"),
+        pytest.param(["serve", "11434"], {"PORT": "11434"}, (11434,),
+                     ["Port 11434 is 21002 here. As it may be no port there, argument 2 still"], id="one-of-two"),
+        pytest.param(["serve"], {}, (11434,), ["Port 11434 is 21002 here, since another instance or program has it"],
+                     id="nothing-names-it"),
+        pytest.param(["serve"], {}, (), [], id="another-containers"),
+        pytest.param(["--port", "8000"], {"URL": "http://localhost:11434/v1"}, (8000, 11434), [], id="all-are-put"),
+        pytest.param(["http://a.com:8000", "[fd00::1]:8000", "80000"], {"TAG": "v1.8000"}, (), [], id="elsewhere"),
+    ],
+)  # fmt: skip
+def test_a_port_that_is_left_is_told(words, given, own, said):
+    """Who names one in a way that is not known to be a port reads in the log why nobody listens there."""
+    notes = [*left(words, given, MOVED, own)]
+
+    assert len(notes) == len(said)
+    assert all(note.startswith(each) for note, each in zip(notes, said, strict=True))
+
+
+@pytest.mark.slow
+def test_the_log_says_which_variable_names_a_port_that_is_another_one(emulator):
+    """The name says nothing, so the value stays as it is."""
+    Cloud(emulator).create(image=ECHO, env={"PAGE": "8080"})
+
+    lines = [line for lines in emulator.control("GET", "logs?service=hello").values() for line in lines]
+    assert any("variable PAGE still says 8080" in line for line in lines)

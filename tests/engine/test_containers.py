@@ -179,10 +179,11 @@ def test_a_port_moved_by_hand_into_a_sidecar_is_taken_back(operator):
     """It is named in the plan; afterwards each container is what it was, and there is no third one."""
     said = spec(sidecars={"beside": {"image": HELLO, "memory": "256Mi", "env": {"PORT": "0"}}})
     operator.apply(said)
-    before = shape(operator)
+    before, cost = shape(operator), operator.plan(said).plan.costs["churn"]
     move_port(operator)
 
-    (change,) = [c for c in operator.plan(said).plan.changes if c.address.kind == "run_service" and c.changes]
+    plan = operator.plan(said).plan
+    (change,) = [c for c in plan.changes if c.address.kind == "run_service" and c.changes]
     moved = shape(operator)
     report = operator.apply(said)
 
@@ -190,6 +191,7 @@ def test_a_port_moved_by_hand_into_a_sidecar_is_taken_back(operator):
     assert moved == [("server", False, "1024Mi"), ("beside", True, "256Mi")]
     assert "takes the port back from container beside" in change.consequence
     assert change.reason == "config drift: changed outside mlservice"
+    assert plan.costs["churn"] == cost, "no container is paid for twice"
     assert not report.failed
     assert shape(operator) == before
     assert operator.differences(said) == []
@@ -206,12 +208,14 @@ def test_a_port_moved_to_a_container_of_others_is_taken_back(operator):
     )
     live.template.containers[1].env = [{"name": "PORT", "value": "0"}]
     api(operator).update_service(request={"service": live}).result()
+    cost = operator.plan(spec()).plan.costs["churn"]
     move_port(operator)
 
-    moved = shape(operator)
+    moved, costs = shape(operator), operator.plan(spec()).plan.costs["churn"]
     report = operator.apply(spec())
 
     assert moved == [("app", False, "1024Mi"), ("proxy", True, "512Mi")]
+    assert costs == cost, "no container is paid for twice"
     assert not report.failed
     assert shape(operator) == [("app", True, "1024Mi"), ("proxy", False, "512Mi")]
     assert operator.differences(spec()) == []

@@ -13,7 +13,7 @@ from reconciler.core.plan import Action, Plan
 from reconciler.engine.apply import apply
 from reconciler.engine.saved import check_saved
 from reconciler.gcp.bigquery import HOST, VERSION
-from reconciler.gcp.table_policies import TablePolicies
+from reconciler.gcp.table_policies import table_policies
 from reconciler.lookups.project_number import agent
 from reconciler.render.data import as_data
 from reconciler.render.markdown import render_markdown
@@ -221,7 +221,7 @@ def make_table(operator):
     binding = policy_pb2.Binding(role="roles/bigquery.dataEditor", members=[agent("pubsub", number)])
     request = iam_policy_pb2.SetIamPolicyRequest(resource="projects/local/datasets/ml.log")
     request.policy.bindings.append(binding)
-    TablePolicies(operator.connection).set_iam_policy(request)
+    table_policies(operator.connection).set_iam_policy(request)
 
 
 def test_another_way_of_delivery_is_put_back(operator):

@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tarfile
 import types
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from reconciler.cli import git
 from reconciler.cli.commands.image import With, usual_base
@@ -94,15 +96,45 @@ def test_what_would_have_to_be_compiled_is_refused():
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
-def test_the_lock_file_gives_both_images(python):
-    """On every Python that we support; the model server has none of the command line's clients."""
+def test_the_lock_file_gives_every_image(python):
+    """On every Python that we support; the model server and the page have none of the command line's clients."""
     runtime = {pin.name for pin in pins(lock_text(), "runtime", ["onnx", "sklearn"], Platform(python))}
     reconciler = {pin.name for pin in pins(lock_text(), "reconciler", [], Platform(python))}
+    page = {pin.name for pin in pins(lock_text(), "page", [], Platform(python))}
 
     assert {"onnxruntime", "fastapi", "grpcio", "google-cloud-storage", "google-cloud-pubsub", "pydantic"} <= runtime
     assert {"google-cloud-run", "typer", "rich", "dulwich"} <= reconciler
     assert not runtime & {"google-cloud-run", "google-cloud-functions", "typer", "rich", "deepdiff", "dulwich"}
     assert not reconciler & {"onnxruntime", "numpy", "fastapi", "uvicorn", "starlette"}
+    assert {"fastapi", "uvicorn", "jinja2", "pyjwt", "cryptography", "google-cloud-storage", "pydantic"} <= page
+    assert not page & {"google-cloud-run", "typer", "grpcio", "numpy", "deepdiff", "playwright"}
+
+
+ALONE = """
+import sys
+strange = set(sys.argv[1:])
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in strange or name.partition(".")[0] in strange:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Missing())
+import jinja2, jwt, page.__main__, page.access, page.server, page.sources.bucket, uvicorn
+from google.cloud import storage
+"""
+
+
+def test_the_page_starts_with_what_is_in_its_image():
+    """Without every other package that is installed here it imports, with Cloud Storage's client and the server."""
+    pinned = {pin.name for pin in pins(lock_text(), "page", [], Platform("3.12"))}
+    owners = metadata.packages_distributions()
+    others = [
+        name
+        for name, packages in owners.items()
+        if name not in {"google", "page", "schemas"} and pinned.isdisjoint(map(canonicalize_name, packages))
+    ]
+
+    assert {"grpc", "typer", "rich"} <= {*others}
+    subprocess.run([sys.executable, "-c", ALONE, *others, "reconciler", "runtime", "emulator"], check=True, cwd=ROOT)
 
 
 def test_equal_folders_are_equal_layers(tmp_path):

@@ -54,9 +54,9 @@ def test_stages_copy_from_stages_that_exist():
     assert set(named) <= found.keys()
 
 
-@pytest.mark.parametrize("target", ["runtime", "reconciler"])
+@pytest.mark.parametrize("target", ["runtime", "reconciler", "page"])
 def test_targets_run_as_nobody_in_particular(target):
-    """Both targets exist, run as a numeric user that is not root, and hold no build tools."""
+    """All targets exist, run as a numeric user that is not root, and hold no build tools."""
     instructions = stages()[target]
 
     users = [rest for word, rest in instructions if word == "USER"]
@@ -94,7 +94,7 @@ def test_its_tools_are_those_of_the_lock_file():
 
 def test_it_is_the_image_that_is_pushed_without_an_engine():
     """Command, user, folder and variables are the same in both."""
-    for target in ("runtime", "reconciler"):
+    for target in ("runtime", "reconciler", "page"):
         instructions = dict(stages()[target])
         said = building._config(building.Wanted(target), Base("", "", {"rootfs": {"diff_ids": []}}, []), [])["config"]
         variables = {pair for word, rest in stages()[target] if word == "ENV" for pair in rest.split()}

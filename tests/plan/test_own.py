@@ -1,7 +1,7 @@
 """What an operator does to itself unasked, decided without an emulator."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -44,6 +44,9 @@ def said(**orders):
         ("monitoring_alert_policy", "channels", [], False),
         ("monitoring_alert_policy", "labels.mlservice-service", "another", False),
         ("iam_member", "role", "roles/editor", False),
+        ("run_service", "service.iapEnabled", True, True),
+        ("run_service", "image", "b", True),
+        ("run_service", "service_account", "editor@acme.iam.gserviceaccount.com", False),
     ],
 )
 def test_specs_lift_no_limit_of_the_job_that_reads_them(kind, path, after, may):
@@ -53,6 +56,17 @@ def test_specs_lift_no_limit_of_the_job_that_reads_them(kind, path, after, may):
     )
 
     assert may_change(change, Orders.read(said())) == may
+
+
+@pytest.mark.parametrize(
+    ("action", "contradicts", "may"),
+    [(Action.DELETE, True, True), (Action.DELETE, False, False), (Action.CREATE, False, False)],
+)
+def test_it_takes_away_what_its_document_rules_out_and_gives_nothing(action, contradicts, may):
+    """Whoever comes in beside those whom the document names goes at once; who is to come in waits for a person."""
+    change = Change(Address("iam_member", REGION, "iap:m-page r user:a@b"), action, ("operator_m",))
+
+    assert may_change(replace(change, contradicts=contradicts), Orders()) == may
 
 
 @dataclass(frozen=True)

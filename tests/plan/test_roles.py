@@ -104,8 +104,7 @@ def test_roles_and_permissions_are_googles():
     named = {name for kind in KINDS for name in (*kind.roles.read, *kind.roles.write)}
     named |= {gift.role for kind in KINDS for gift in kind.gives}
 
-    added = {
-        "roles/cloudsql.client"
-    }  # the list is of the APIs that are called: cloud.google.com/sql/docs/mysql/iam-roles
+    # The list is of the APIs that are called: cloud.google.com/sql/docs/mysql/iam-roles, /iap/docs/managing-access.
+    added = {"roles/cloudsql.client", "roles/iap.httpsResourceAccessor"}
     assert {name for name in named if name.startswith("roles/")} <= known.keys() | added
     assert {name for name in named if not name.startswith("roles/")} <= permissions

@@ -230,11 +230,11 @@ def test_typed_contents_are_held_to_the_datatype(name, field, fits, beyond):
     given = MESSAGES["ModelInferRequest"]()
     tensor = given.inputs.add(name="given", datatype=name, shape=[1])
     getattr(tensor.contents, field).append(fits)
-    assert read(given)["given"].tolist() == [fits]
+    assert read(given, ())["given"].tolist() == [fits]
     if beyond is None:
         return
 
     getattr(tensor.contents, field)[0] = beyond
 
     with pytest.raises(Refused, match=f"input 'given': the data is not {name}"):
-        read(given)
+        read(given, ())

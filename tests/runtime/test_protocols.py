@@ -105,6 +105,7 @@ class TestOpenInference:
         versions = [f"/v2/models/tumours/versions/{v}/ready" for v in ("v2", "champion")]
         assert {server.get(path).status_code for path in (*paths, *versions)} == {200}
         assert server.get("/v2/models/tumours/versions/v9/ready").status_code == 404
+        assert [server.get(path).json() for path in paths[:2]] == [{"live": True}, {"ready": True}]
 
     @pytest.mark.parametrize("path", ["", "/versions/v2", "/versions/champion"])
     def test_json(self, server, rows, expected, names, path):

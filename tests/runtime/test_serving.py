@@ -54,6 +54,8 @@ def test_live_and_ready_are_apart(serve, tmp_path):
 
     assert server.status("/health/live") == 200
     assert server.status("/health/ready") == 503
+    v2 = [server.get(f"/v2/health/{name}") for name in ("live", "ready")]
+    assert [(one.status_code, one.json()) for one in v2] == [(200, {"live": True}), (503, {"ready": False})]
     refused = server.post("/predict", {"instances": [ROW]})
     assert refused.status_code == 503
     assert str(tmp_path) not in refused.text

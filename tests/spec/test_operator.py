@@ -94,6 +94,12 @@ def test_it_reads_back_as_it_was_written(file):
         (CI.format("acme/ml", ", branch: 'a b'", ""), '"a b" is not a branch that can be let in'),
         (CI.format("acme/ml", ", environment: 'a/b'", ""), '"a/b" is not an environment that can be let in'),
         (CI.format("acme/ml", "", ", onMerge: Deploy"), '"Deploy" is not one of the choices'),
+        ("page: {enabled: true, access: [allUsers]}", '6:34: page.access[0]: "allUsers" means anyone'),
+        ("page: {enabled: true, access: [ann@acme.example]}", "say what it is: user:ann@acme.example"),
+        ("page: {enabled: true, access: ['user:a@b.example', 'user:a@b.example']}", "is listed twice"),
+        ("page: {image: 'https://gcr.io/acme/page'}", 'page.image: "https://gcr.io/acme/page"'),
+        ("page: {maxInstances: 11}", "page.maxInstances: 11 is above 10"),
+        ("page: {resources: {cpu: 0.5}}", "page.resources.cpu"),
         (
             CI.format("acme/ml", "", "") + "\n  image: a\n  specs: {image: {folder: /specs}}",
             "a workflow would publish, and the operator reads no bundle",
@@ -109,6 +115,23 @@ def test_what_is_wrong_is_refused_with_its_place(file, lines, said):
 
     assert len(refused.value.problems) == 1
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("enabled", "region", "refused"),
+    [("true", "europe-west1", True), ("false", "europe-west1", False), ("true", "europe-west4", False)],
+)
+def test_a_service_is_not_called_as_the_page_is(file, enabled, region, refused):
+    """Both would be one service of Cloud Run: the service is refused, and the operator goes on."""
+    page = f"  page: {{enabled: {enabled}, access: ['user:ann@acme.example']}}\n"
+    service = SERVICE.replace("name: churn", "name: mlservice-page").replace("europe-west1", region)
+    file.write_text(HEAD + page + service)
+
+    specs, problems = load_valid(file)
+
+    said = 'mlservice.yaml:9:18: metadata.name: "mlservice-page" is the name of the operator\'s page'
+    assert [said in str(each) for each in problems] == [True] * refused
+    assert ([each.name for each in specs.operators], len(specs.services)) == (["operator_mlservice"], 1 - refused)
 
 
 def test_a_project_has_one_operator(file):

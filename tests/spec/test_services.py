@@ -365,6 +365,59 @@ def test_services_do_not_share_names(tmp_path):
     ]
 
 
+EXPORT = "billing.gcp_billing_export_v1_0A1B2C_3D4E5F_6A7B8C"
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "project", "agree"),
+    [
+        pytest.param(EXPORT, EXPORT, "", True, id="the-same"),
+        pytest.param(EXPORT, EXPORT.replace("v1", "resource_v1"), "", False, id="standard-and-detailed"),
+        pytest.param(EXPORT, f"acme-prod.{EXPORT}", "acme-prod", True, id="with-the-project-and-without"),
+        pytest.param(EXPORT, f"other.{EXPORT}", "acme-prod", False, id="another-project"),
+        pytest.param(EXPORT, f"other.{EXPORT}", "", True, id="whose-the-first-is-is-not-known-yet"),
+        pytest.param(EXPORT, "", "", True, id="one-names-none"),
+    ],
+)
+def test_services_of_a_project_have_their_bill_in_one_place(tmp_path, first, other, project, agree):
+    """Both places are named; the first service stays and the one that differs is left out."""
+    own = f"environments: {{prod: {{project: {project}}}}}\n" if project else "environments: {prod: {}}\n"
+    for name, export in (("a", first), ("b", other)):
+        told = f"  budget: {{amount: 9, currency: EUR, export: '{export}'}}\n" if export else ""
+        (tmp_path / f"{name}.yaml").write_text(f"{SPEC.replace('churn', name)}{told}{own}")
+
+    specs, problems = load_valid(tmp_path, environment="prod")
+
+    bad = [each for each in problems if each.rule == "billing-export"]
+    assert [each.name for each in specs.services] == (["a", "b"] if agree else ["a"])
+    assert [f"{each.where.file.rsplit('/')[-1]}:{each.where.line}" for each in bad] == ([] if agree else ["b.yaml:6"])
+    assert all(f"{tmp_path / 'a.yaml'}:6" in each.hint for each in bad)
+
+
+def test_projects_have_their_bills_apart(tmp_path):
+    """What one of them names says nothing of the other's."""
+    for name, table in (("a", EXPORT), ("b", EXPORT.replace("v1", "resource_v1"))):
+        told = f"  budget: {{amount: 9, currency: EUR, export: '{table}'}}\n"
+        own = f"environments: {{prod: {{project: acme-{name}}}}}\n"
+        (tmp_path / f"{name}.yaml").write_text(SPEC.replace("churn", name) + told + own)
+
+    assert [each.name for each in load(tmp_path, environment="prod").services] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "network: {subnetwork: projects/host/regions/europe-west1/subnetworks/serving}",
+        "network: {subnetwork: 'https://www.googleapis.com/compute/v1/projects/h/regions/europe-west1/subnetworks/s'}",
+        "network: {subnetwork: us-central1}",
+        "network: {connector: projects/acme/locations/europe-west1/connectors/serverless}",
+    ],
+)
+def test_a_network_of_the_services_region_is_taken(said, lines):
+    """By a full name, whoever's project it is in; a short one says no region."""
+    assert said(f"{SPEC}  {lines}\n") == []
+
+
 @pytest.mark.parametrize("name", ["a", "ab", "churn", "a" * 26, "a" * 27, "quarterly-churn-scorer-of-growth", "a" * 49])
 def test_account_ids_fit(name):
     """6 to 30 characters whatever the service is called, and different for different services."""

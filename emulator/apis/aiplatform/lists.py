@@ -11,7 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from emulator.apis.aiplatform import filters
 from emulator.apis.standard import list_answer
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 
 
 def answer(request: Any, messages: list[Any], fields: Mapping[str, filters.Field], sortable: tuple[str, ...]) -> Any:
@@ -22,7 +22,7 @@ def answer(request: Any, messages: list[Any], fields: Mapping[str, filters.Field
     """
     chosen = filters.matching(messages, request.filter, fields)
     ordered = arranged(chosen, getattr(request, "order_by", ""), sortable)
-    found, token = page(ordered, request.page_size, request.page_token)
+    found, token = page_of(request, ordered)
     return list_answer(
         request, [masked(each, getattr(request, "read_mask", None)) for each in found], token, len(ordered)
     )

@@ -13,7 +13,7 @@ from emulator.apis.artifactregistry.pushing import check_movable
 from emulator.apis.artifactregistry.repositories import API, REPOSITORIES, SERVICE, finish_delete, seen
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import check_id, missing, refuse_query, timestamp
 from emulator.core.world import World
 from emulator.images import Image, Images
@@ -61,7 +61,7 @@ def list_docker_images(world: World, request: Any, _: Call) -> Any:
     check_repository(world, request.parent)
     refuse_query(request)
     images = world.part(Images).below(f"{request.parent}/packages/")
-    shown, token = page(images, request.page_size, request.page_token)
+    shown, token = page_of(request, images)
     found = [docker_image(world, image) for image in shown]
     return artifact.ListDockerImagesResponse.pb()(docker_images=found, next_page_token=token)
 
@@ -99,7 +99,7 @@ def list_packages(world: World, request: Any, _: Call) -> Any:
     """Image names of a repository."""
     check_repository(world, request.parent)
     refuse_query(request)
-    shown, token = page(packages(world, f"{request.parent}/packages/"), request.page_size, request.page_token)
+    shown, token = page_of(request, packages(world, f"{request.parent}/packages/"))
     return package.ListPackagesResponse.pb()(packages=shown, next_page_token=token)
 
 
@@ -150,7 +150,7 @@ def list_versions(world: World, request: Any, _: Call) -> Any:
     check_repository(world, request.parent)
     refuse_query(request)
     images = world.part(Images).below(f"{request.parent}/versions/")
-    shown, token = page(images, request.page_size, request.page_token)
+    shown, token = page_of(request, images)
     found = [version_of(world, image, request.view) for image in shown]
     return version.ListVersionsResponse.pb()(versions=found, next_page_token=token)
 
@@ -203,7 +203,7 @@ def list_tags(world: World, request: Any, _: Call) -> Any:
     check_repository(world, request.parent)
     digest = filtered_digest(request.filter)
     names = world.part(Images).tags(request.parent, digest)
-    shown, token = page(names, request.page_size, request.page_token)
+    shown, token = page_of(request, names)
     found = [show_tag(world, name) for name in shown]
     return tag.ListTagsResponse.pb()(tags=found, next_page_token=token)
 

@@ -128,6 +128,7 @@ def check_repository(repository: Any) -> None:
         raise ApiFailure("INVALID_ARGUMENT", "Repository format must be specified.")
     if repository.docker_config.immutable_tags and repository.format_ != Repository.DOCKER:
         raise ApiFailure("INVALID_ARGUMENT", "docker_config is only valid for repositories of format DOCKER.")
+    check_sort(repository)
     if len(repository.cleanup_policies) > POLICIES_MOST:
         raise ApiFailure("INVALID_ARGUMENT", f"A repository has at most {POLICIES_MOST} cleanup policies.")
     if repository.cleanup_policies and repository.mode == Repository.VIRTUAL_REPOSITORY:
@@ -135,6 +136,19 @@ def check_repository(repository: Any) -> None:
     for key, policy in repository.cleanup_policies.items():
         check_policy(key, policy)
         check_condition(key, policy)
+
+
+def check_sort(repository: Any) -> None:
+    """Refuse what is for another format or mode: the comments of these fields say which each is for."""
+    if repository.HasField("maven_config") and repository.format_ != Repository.MAVEN:
+        raise ApiFailure("INVALID_ARGUMENT", "maven_config is only valid for repositories of format MAVEN.")
+    for field, mode in (
+        ("virtual_repository_config", Repository.VIRTUAL_REPOSITORY),
+        ("remote_repository_config", Repository.REMOTE_REPOSITORY),
+    ):
+        if repository.HasField(field) and repository.mode != mode:
+            text = f"{field} is only valid for repositories of mode {Repository.Mode.Name(mode)}."
+            raise ApiFailure("INVALID_ARGUMENT", text)
 
 
 def check_policy(key: str, policy: Any) -> None:
@@ -227,14 +241,25 @@ def finish_delete(_: World) -> Any:
     return Empty()
 
 
-def sized(behaviour: Behaviour) -> Behaviour:
-    """A method that reads repositories, with the bytes that are in each: layers of two images count in both."""
+def registry_of(repository: Any) -> str:
+    """Where clients of its format find a repository; a project of a domain has a slash where its id has a colon.
+
+    Source:
+        https://cloud.google.com/artifact-registry/docs/docker/names, and the pages of the other formats alike.
+    """
+    _, project, _, location, _, name = repository.name.split("/")
+    return f"{location}-{Repository.Format.Name(repository.format_).lower()}.pkg.dev/{project.replace(':', '/')}/{name}"
+
+
+def told(behaviour: Behaviour) -> Behaviour:
+    """A method that reads repositories, with address and size of each: layers of two images count in both."""
 
     def answer(world: World, request: Any, call: Call) -> Any:
         found = behaviour(world, request, call)
         for repository in [found] if isinstance(found, Repository) else found.repositories:
             images = world.part(Images).below(f"{repository.name}/packages/")
             repository.size_bytes = sum(image.size_bytes for image in images)
+            repository.registry_uri = registry_of(repository)
         return found
 
     return answer
@@ -242,4 +267,4 @@ def sized(behaviour: Behaviour) -> Behaviour:
 
 standard(API, SERVICE, "Repository", REPOSITORIES, deleted=delete_repository, policies=held(REPOSITORIES))
 for reads in ("GetRepository", "ListRepositories"):
-    API.behaviours[SERVICE + reads] = sized(API.behaviours[SERVICE + reads])
+    API.behaviours[SERVICE + reads] = told(API.behaviours[SERVICE + reads])

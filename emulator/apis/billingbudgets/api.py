@@ -17,7 +17,7 @@ from emulator.apis.billingbudgets.stored import BUDGETS, Budget
 from emulator.apis.cloudbilling.projects import account_named
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import apply_mask, check_etag, etag_of, fits
 from emulator.core.world import World
 
@@ -82,7 +82,7 @@ def list_budgets(world: World, request: Any, call: Call) -> Any:
     require(world, call, "billing.budgets.list", account, Budget(budget_filter={"projects": scope}).budget_filter)
     all_of_it = BUDGETS.all(world, f"{account}/")
     chosen = [each for each in all_of_it if not scope or list(each.budget_filter.projects) == scope]
-    shown, token = page(chosen, request.page_size, request.page_token, default=MOST, most=MOST)
+    shown, token = page_of(request, chosen, default=MOST, most=MOST)
     return budget_service.ListBudgetsResponse.pb()(budgets=shown, next_page_token=token)
 
 

@@ -17,7 +17,7 @@ from google.cloud.cloudquotas_v1.types import cloudquotas, resources
 from emulator.core import settings
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import by_id, fits
 from emulator.core.world import World
 
@@ -126,7 +126,7 @@ def list_quotas(world: World, request: Any, _: Call) -> Any:
     """Every quota of Cloud Run."""
     project = project_of(world, request.parent)
     found = [described(world, project, quota) for quota in QUOTAS]
-    shown, token = page(found, request.page_size, request.page_token)
+    shown, token = page_of(request, found)
     return cloudquotas.ListQuotaInfosResponse.pb()(quota_infos=shown, next_page_token=token)
 
 

@@ -11,7 +11,7 @@ from emulator.apis.containeranalysis import filters
 from emulator.apis.containeranalysis.model import API, NOTES, OCCURRENCES, PAGE, PAGE_MOST, SERVICE, Note, kind_of
 from emulator.apis.standard import Listing, held, standard
 from emulator.core.api import Call
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import apply_mask, by_id, check_id, part, timestamp
 from emulator.core.world import World
 
@@ -51,7 +51,7 @@ def list_note_occurrences(world: World, request: Any, _: Call) -> Any:
     note = NOTES.get(world, by_id(world, request.name)).name
     found = [each for each in OCCURRENCES.all(world) if each.note_name == note]
     chosen = filters.matching(found, request.filter)
-    shown, token = page(chosen, request.page_size, request.page_token, default=PAGE, most=PAGE_MOST)
+    shown, token = page_of(request, chosen, default=PAGE, most=PAGE_MOST)
     return grafeas.ListNoteOccurrencesResponse.pb()(occurrences=shown, next_page_token=token)
 
 

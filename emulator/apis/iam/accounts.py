@@ -12,7 +12,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from emulator.core.api import Api, Call, Policies
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import apply_mask
 from emulator.core.world import World
 from emulator.identity import accounts, iam_policy
@@ -138,7 +138,7 @@ def get_service_account(world: World, request: Any, _: Call) -> Any:
 def list_service_accounts(world: World, request: Any, _: Call) -> Any:
     """A project's accounts, 20 to a page by default (kinds.md 2.1)."""
     found = accounts.listed(world, project_id(world, request.name.removeprefix("projects/")))
-    shown, token = page(found, request.page_size, request.page_token, default=PAGE_DEFAULT, most=PAGE_MOST)
+    shown, token = page_of(request, found, default=PAGE_DEFAULT, most=PAGE_MOST)
     return iam.ListServiceAccountsResponse.pb()(accounts=shown, next_page_token=token)
 
 

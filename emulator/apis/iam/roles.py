@@ -11,7 +11,7 @@ from google.cloud.iam_admin_v1.types import iam
 from emulator.apis.iam.accounts import API, SERVICE, invalid, not_found
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import Collection, apply_mask, by_id, check_id, fits
 from emulator.core.world import World
 from emulator.identity import roles
@@ -89,7 +89,7 @@ def list_roles(world: World, request: Any, call: Call) -> Any:
     if request.view != iam.RoleView.FULL:
         for role in chosen:
             role.ClearField("included_permissions")
-    shown, token = page(chosen, request.page_size, request.page_token, default=PAGE_DEFAULT, most=PAGE_MOST)
+    shown, token = page_of(request, chosen, default=PAGE_DEFAULT, most=PAGE_MOST)
     return iam.ListRolesResponse.pb()(roles=shown, next_page_token=token)
 
 

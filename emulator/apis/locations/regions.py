@@ -9,7 +9,7 @@ from google.cloud.location import locations_pb2
 
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.places import REGIONS
 from emulator.core.world import World
 
@@ -20,7 +20,7 @@ SERVICE = "google.cloud.location.Locations/"
 @API.method(SERVICE + "ListLocations")
 def list_locations(_: World, request: Any, __: Call) -> Any:
     """Every region, for each API alike."""
-    shown, token = page(REGIONS, request.page_size, request.page_token)
+    shown, token = page_of(request, REGIONS)
     locations = [location(f"{request.name}/locations/{region}") for region in shown]
     return locations_pb2.ListLocationsResponse(locations=locations, next_page_token=token)
 

@@ -26,7 +26,7 @@ from emulator.apis.logging.model import (
 )
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page, reach
+from emulator.core.paging import page_of, reach_of
 from emulator.core.world import World
 from emulator.wire.dispatch import allow
 
@@ -92,12 +92,12 @@ def list_entries(world: World, request: Any, call: Call) -> Any:
     if request.order_by.lower() not in ORDERS:
         raise ApiFailure("INVALID_ARGUMENT", 'Order must be "timestamp asc" or "timestamp desc"')
     newest_first = ORDERS[request.order_by.lower()]
-    most = reach(request.page_size, request.page_token, default=50)
+    most = reach_of(request, default=50)
     found: list[Any] = []
     for project in projects:
         found += enough(chosen(stored(world, project, newest_first=newest_first), request.filter), most)
     found.sort(key=lambda each: (each.timestamp.ToNanoseconds(), each.insert_id), reverse=newest_first)
-    entries, token = page(found, request.page_size, request.page_token, default=50)
+    entries, token = page_of(request, found, default=50)
     return logging.ListLogEntriesResponse.pb()(entries=entries, next_page_token=token)
 
 
@@ -124,9 +124,7 @@ def list_logs(world: World, request: Any, call: Call) -> Any:
     """The names of the logs that have entries."""
     project = project_of(world, request.parent)
     allow(world, call.caller, "logging.logs.list", f"projects/{project}", SERVICE)
-    names, token = page(
-        sorted({entry.log_name for entry in stored(world, project)}), request.page_size, request.page_token, default=50
-    )
+    names, token = page_of(request, sorted({entry.log_name for entry in stored(world, project)}), default=50)
     return logging.ListLogsResponse.pb()(log_names=names, next_page_token=token)
 
 

@@ -16,7 +16,7 @@ from emulator.apis.logging.model import API, CONFIG, SINKS, Sink, project_of
 from emulator.apis.logging.routing import PUBSUB
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import apply_mask, timestamp
 from emulator.core.world import World
 
@@ -121,7 +121,7 @@ def list_sinks(world: World, request: Any, _: Call) -> Any:
     """A page of them, by name."""
     project = project_of(world, request.parent)
     every = [*built_in(project).values(), *SINKS.all(world, full(project, ""))]
-    sinks, token = page(sorted(every, key=lambda each: each.name), request.page_size, request.page_token)
+    sinks, token = page_of(request, sorted(every, key=lambda each: each.name))
     return logging_config.ListSinksResponse.pb()(sinks=sinks, next_page_token=token)
 
 

@@ -11,7 +11,7 @@ from google.cloud.monitoring_v3.types import notification, notification_service
 
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.world import World
 
 API = Api("monitoring")
@@ -59,7 +59,7 @@ def descriptor(project: str, name: str) -> Any:
 @API.method(SERVICE + "ListNotificationChannelDescriptors")
 def list_descriptors(_: World, request: Any, __: Call) -> Any:
     """Every type, by name."""
-    names, token = page(sorted(TYPES), request.page_size, request.page_token)
+    names, token = page_of(request, sorted(TYPES))
     return ListResponse(channel_descriptors=[descriptor(request.name, name) for name in names], next_page_token=token)
 
 

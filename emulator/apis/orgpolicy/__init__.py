@@ -14,6 +14,7 @@ from google.cloud.orgpolicy_v2.types import orgpolicy
 from emulator.apis.standard import Listing, Update, standard
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
+from emulator.core.paging import page_of
 from emulator.core.resources import Collection, by_id, etag_of, fits, timestamp
 from emulator.core.world import World
 
@@ -76,9 +77,9 @@ standard(API, SERVICE, "Policy", POLICIES, listing=Listing(), update=Update(sett
 
 @API.method(SERVICE + "ListPolicies")
 def list_policies(world: World, request: Any, _: Call) -> Any:
-    """Those that were set on a project."""
-    found = POLICIES.read(POLICIES.below(world, by_id(world, request.parent)))
-    return orgpolicy.ListPoliciesResponse.pb()(policies=found)
+    """A page of those that were set on a project."""
+    shown, token = page_of(request, POLICIES.below(world, by_id(world, request.parent)))
+    return orgpolicy.ListPoliciesResponse.pb()(policies=POLICIES.read(shown), next_page_token=token)
 
 
 @API.method(SERVICE + "CreatePolicy")

@@ -22,7 +22,7 @@ from emulator.apis.pubsub.model import API, TOPICS, check_name, invalid
 from emulator.apis.standard import held
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import Collection, by_id, fits, timestamp
 from emulator.core.world import World
 
@@ -92,7 +92,7 @@ def seen(schema: Any, *, full: bool) -> Any:
 @API.method(SERVICE + "ListSchemas")
 def list_schemas(world: World, request: Any, _: Call) -> Any:
     """By name; without definitions, unless the full view is asked for."""
-    bodies, token = page(SCHEMAS.below(world, by_id(world, request.parent)), request.page_size, request.page_token)
+    bodies, token = page_of(request, SCHEMAS.below(world, by_id(world, request.parent)))
     found = [seen(each, full=request.view == View.FULL) for each in SCHEMAS.read(bodies)]
     return messages.ListSchemasResponse.pb()(schemas=found, next_page_token=token)
 

@@ -23,7 +23,7 @@ from emulator.apis.pubsub.model import (
 from emulator.apis.standard import Update, held, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import by_id
 from emulator.core.world import World
 
@@ -93,7 +93,7 @@ def list_topic_subscriptions(world: World, request: Any, _: Call) -> Any:
     """Names of the subscriptions that are attached to a topic."""
     topic = TOPICS.get(world, by_id(world, request.topic))
     found = [each.name for each in attached(world, topic.name) if not each.detached]
-    names, token = page(found, request.page_size, request.page_token)
+    names, token = page_of(request, found)
     return pubsub.ListTopicSubscriptionsResponse.pb()(subscriptions=names, next_page_token=token)
 
 
@@ -101,7 +101,7 @@ def list_topic_subscriptions(world: World, request: Any, _: Call) -> Any:
 def list_topic_snapshots(world: World, request: Any, _: Call) -> Any:
     """Names of the snapshots of a topic's subscriptions."""
     topic = TOPICS.get(world, by_id(world, request.topic))
-    names, token = page(of_topic(SNAPSHOTS.all(world), topic.name), request.page_size, request.page_token)
+    names, token = page_of(request, of_topic(SNAPSHOTS.all(world), topic.name))
     return pubsub.ListTopicSnapshotsResponse.pb()(snapshots=names, next_page_token=token)
 
 

@@ -9,7 +9,7 @@ from google.cloud.resourcemanager_v3.types import projects
 
 from emulator.core.api import Api, Call, Policies
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import etag_of, timestamp
 from emulator.core.world import World
 from emulator.wire.dispatch import has
@@ -75,7 +75,7 @@ def search_projects(world: World, request: Any, call: Call) -> Any:
     fit = [
         each for each in fit if has(world, call.caller, "resourcemanager.projects.get", f"projects/{each.project_id}")
     ]
-    shown, token = page(fit, request.page_size, request.page_token)
+    shown, token = page_of(request, fit)
     return projects.SearchProjectsResponse.pb()(projects=shown, next_page_token=token)
 
 

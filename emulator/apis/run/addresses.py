@@ -20,6 +20,7 @@ class Addresses:
         shares: By tag: revision (full name), percent, instances to keep, most instances of the service or None,
             whether their number is set by hand.
         audiences: Custom ones.
+        iap: Whether people sign in to Identity-Aware Proxy first.
     """
 
     ports: dict[str, int] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class Addresses:
     public: bool = False
     internal: bool = False
     audiences: list[str] = field(default_factory=list)
+    iap: bool = False
 
     def uri(self, tag: str = MAIN) -> str:
         """The address of the service, or of a tag."""
@@ -58,7 +60,7 @@ def routes_of(service: str, addresses: Addresses) -> dict[int, Route]:
     own = frozenset({*addresses.audiences, *(addresses.uri(tag) for tag in addresses.ports)})
     return {
         addresses.ports[tag]: Route(
-            service, tuple(Share(*share) for share in shares), addresses.public, addresses.internal, own
+            service, tuple(Share(*share) for share in shares), addresses.public, addresses.internal, own, addresses.iap
         )
         for tag, shares in addresses.shares.items()
     }

@@ -215,6 +215,7 @@ def addresses_of(world: World, service: Any, targets: list[tuple[str, Any]], bef
         public=is_public(world, service),
         internal=service.ingress != INGRESS_ALL,
         audiences=list(service.custom_audiences),
+        iap=service.iap_enabled,
     )
     manual = service.scaling.scaling_mode == MANUAL
     set_by_hand = by_hand(world, service, targets) if manual else {}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.apis.run import engine, translating
+from emulator.apis.run.containers import PROBES
 from emulator.apis.run.mounts.places import Mount, mounted
 from emulator.apis.run.mounts.volumes import Holder, hold
 from emulator.apis.run.names import parts, short
@@ -264,8 +265,10 @@ def program(world: World, owner: Owner, container: Any, source: Source, place: P
     }
     own = dict(source.env) | {each.name: value_of(world, each, owner.project) for each in container.env}
     moved = {declared: real for declared, real in place.ports.items() if declared != real}
-    words = translating.arguments([*container.command, *container.args], moved)
+    given = [*container.command, *container.args]
+    words = translating.arguments(given, moved)
     env |= translating.variables(own, moved)
+    notes += tuple(translating.left(given, own, moved, () if container.ports else probed(container)))
     env |= {**owner.environment, **dict.fromkeys(NO_PROXY, without_proxy(env))}
     if container.ports:
         env["PORT"] = str(place.port)
@@ -278,6 +281,12 @@ def program(world: World, owner: Owner, container: Any, source: Source, place: P
         return mounted(Program((*source.command, *words), folder, env, notes), mounts)
     command = words if container.command else (*source.command, *words)
     return mounted(Program(command, folder / container.working_dir.lstrip("/"), env, notes), mounts)
+
+
+def probed(container: Any) -> frozenset[int]:
+    """Give the ports that a container's probes name."""
+    probes = (getattr(container, name) for name in PROBES if container.HasField(name))
+    return frozenset(filter(None, (probe(each).port for each in probes)))
 
 
 def mounts_of(world: World, owner: Owner, container: Any, place: Place) -> tuple[list[Mount], tuple[str, ...]]:

@@ -17,6 +17,7 @@ from emulator.identity.tokens import Tokens
 from emulator.processes.model import Revision, Route
 
 if TYPE_CHECKING:
+    from emulator.processes.frontend import Passed
     from emulator.processes.plane import Plane
 
 
@@ -26,6 +27,8 @@ BILL = "emulator.apis.billingbudgets.metering:look"
 
 BILLED = "emulator.apis.monitoring.billed:finish"
 """What draws for how long they were billed, likewise."""
+IAP = "emulator.apis.iap.door:pass_through"
+"""What asks who signed in, and vouches for it: it stands on Cloud Run, too."""
 UNMOUNT = "emulator.apis.storage.folders.mounting:stop"
 """What ends the mounts of buckets, once nothing runs any more."""
 
@@ -65,6 +68,7 @@ class Running:
         return Plane(
             load=partial(revision, self._world),
             gate=Gate(self._world),
+            proxy=partial(_through_iap, self._world),
             tokens=MetadataTokens(self._world),
             now=self._world.clock.now,
             written=self.journal.write,
@@ -114,6 +118,12 @@ def revision(world: World, name: str) -> Revision:
     return describe(world, name)
 
 
+def _through_iap(world: World, token: str, route: Route, port: int, path: str) -> "Passed":
+    """Let Identity-Aware Proxy say who may pass."""
+    found: Passed = resolve(IAP)(world, token, route, port, path)
+    return found
+
+
 class Gate:
     """Who may invoke a private service: the front end's view of tokens and policies."""
 
@@ -128,9 +138,10 @@ class Gate:
         own = {f"http://127.0.0.1:{port}", *route.audiences}
         if str(claims["aud"]).rstrip("/") not in {address.rstrip("/") for address in own}:
             return 401
-        return 200 if self._may_invoke(str(claims.get("email", "")), route.service) else 403
+        return 200 if self.may_invoke(str(claims.get("email", "")), route.service) else 403
 
-    def _may_invoke(self, email: str, service: str) -> bool:
+    def may_invoke(self, email: str, service: str) -> bool:
+        """Whether an account may call a service."""
         from emulator.identity import access  # noqa: PLC0415 - imports Google's messages
 
         if email in OWNERS:

@@ -6,7 +6,7 @@ as long as nobody else has it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 HERE = r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]|\*)"
 OPTION = re.compile(r"-p|--?(?:[\w-]*[-_])?port", re.IGNORECASE)
@@ -42,3 +42,30 @@ def within(text: str, ports: Mapping[int, int]) -> str:
     for pattern in (named, local):
         text = re.sub(pattern, lambda match: match[1] + str(ports[int(match[2])]), text, flags=re.IGNORECASE)
     return text
+
+
+def left(
+    words: Sequence[str], environment: Mapping[str, str], ports: Mapping[int, int], own: Collection[int]
+) -> Iterator[str]:
+    """Say where a port was not put in the place of another one, for who wonders why a program does not find another.
+
+    Args:
+        words: The command line, as it was given.
+        environment: Variables, likewise.
+        ports: By the number that was asked for, the one that it is here; of those that are others.
+        own: Ports that the container's probes name and its program may know by itself.
+    """
+    put, filled = arguments(words, ports), variables(environment, ports)
+    for port, here in ports.items():
+        number = re.compile(rf"(?<![\w.])(?<![\w\].]:){port}(?![\w.])")  # not that of another machine
+        named = [f"argument {index + 1}" for index, word in enumerate(put) if number.search(word)]
+        named += [f"variable {name}" for name, value in sorted(filled.items()) if number.search(value)]
+        if named:
+            yield f"Port {port} is {here} here. As it may be no port there, {' and '.join(named)} still says {port}."
+        elif port in own and not _named(words, environment, {port: here}):
+            why = "and neither arguments nor variables name it: a program that knows no other is not found"
+            yield f"Port {port} is {here} here, since another instance or program has it, {why}."
+
+
+def _named(words: Sequence[str], environment: Mapping[str, str], ports: Mapping[int, int]) -> bool:
+    return arguments(words, ports) != (*words,) or variables(environment, ports) != environment

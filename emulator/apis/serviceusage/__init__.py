@@ -12,7 +12,7 @@ from google.cloud.service_usage_v1.types import resources, serviceusage
 from emulator.apis.artifactregistry import repositories, scanning
 from emulator.core.api import Api, Call, Registry
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import fits, refuse_query
 from emulator.core.world import World
 from emulator.wire import switched_off
@@ -98,7 +98,7 @@ def list_services(world: World, request: Any, _: Call) -> Any:
     found = [described(world, project, host) for host in hosts(world)]
     wanted = STATES[request.filter]
     kept = [each for each in found if wanted in ("", resources.State(each.state).name)]
-    shown, token = page(kept, request.page_size, request.page_token)
+    shown, token = page_of(request, kept)
     return serviceusage.ListServicesResponse.pb()(services=shown, next_page_token=token)
 
 

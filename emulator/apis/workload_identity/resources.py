@@ -21,6 +21,7 @@ from starlette.routing import Route
 from emulator.apis.workload_identity import fields, kept
 from emulator.apis.workload_identity.kept import Resource
 from emulator.core.failures import ApiFailure
+from emulator.core.paging import page
 from emulator.core.permissions import Demand, Table
 from emulator.core.world import World
 from emulator.identity.enforcement import enforcement
@@ -176,13 +177,14 @@ def listed(world: World, asked: Asked) -> dict[str, Any]:
     if not asked.of_pools:
         kept.get(world, asked.collection.rpartition("/")[0])
     every = [each for each in kept.below(world, asked.collection) if each["state"] == "ACTIVE" or deleted_too(asked)]
-    at, size = asked.query.get("pageToken", "0") or "0", asked.query.get("pageSize", "0") or "0"
-    if not at.isdigit() or not size.isdigit():
-        raise fields.invalid("Invalid page token or size.")
-    first, most = int(at), min(int(size) or PAGE_DEFAULT, PAGE_MOST)
+    size = asked.query.get("pageSize", "0") or "0"
+    if not size.isdigit():
+        raise fields.invalid("Invalid page size.")
+    of = f"{asked.collection}?{deleted_too(asked)}"
+    token = asked.query.get("pageToken", "")
+    shown, more = page(every, int(size), token, default=PAGE_DEFAULT, most=PAGE_MOST, of=of)
     field = f"{asked.noun[0].lower()}{asked.noun[1:]}s"
-    more = {"nextPageToken": str(first + most)} if first + most < len(every) else {}
-    return {field: every[first : first + most], **more}
+    return {field: shown, **({"nextPageToken": more} if more else {})}
 
 
 def deleted_too(asked: Asked) -> bool:

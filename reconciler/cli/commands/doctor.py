@@ -61,6 +61,7 @@ def doctor(
             runtime_image=model_server(session),
             writing=not plan_only,
             send_test=send_test,
+            operators=specs.operators,
         )
         _show(found, output, every=every)
         if fix:

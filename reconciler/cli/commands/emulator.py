@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from reconciler.cli.console import confirmed, data, out, raw, say
-from reconciler.cli.local import LOG_FILE, ensure_running, ensure_startable
+from reconciler.cli.local import LOG_FILE, does_not_answer, ensure_running, ensure_startable
 from reconciler.core import errors
 from reconciler.gcp.emulator import Emulator, is_held, state_dir
 
@@ -30,8 +30,11 @@ _NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
 def _running() -> Emulator:
-    found = Emulator.running(state_dir())
+    folder = state_dir()
+    found = Emulator.running(folder)
     if found is None:
+        if is_held(folder):
+            raise does_not_answer(folder)
         raise errors.UsageError("the emulator does not run here", hint="mlservice emulator start")
     return found
 
@@ -50,10 +53,7 @@ def stop() -> None:
     found = Emulator.running(folder)
     if found is None:
         if is_held(folder):
-            why = f"an emulator holds {folder} and does not answer: it is starting, hangs, or is of another version"
-            raise errors.ReconcilerError(
-                why, hint="look with: pgrep -af 'emulator serve'; a kill leaves its state whole"
-            )
+            raise does_not_answer(folder)
         out("it does not run")
         return
     found.stop()
@@ -68,8 +68,11 @@ def stop() -> None:
 @app.command()
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False) -> int:
     """Say whether it runs, where, and what time it is there."""
-    found = Emulator.running(state_dir())
+    folder = state_dir()
+    found = Emulator.running(folder)
     if found is None:
+        if is_held(folder):
+            raise does_not_answer(folder)
         out("it does not run")
         return 1
     told = found.control("GET", "status")

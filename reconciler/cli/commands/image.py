@@ -44,6 +44,7 @@ class Program(StrEnum):
 
     RUNTIME = "runtime"
     RECONCILER = "reconciler"
+    PAGE = "page"
 
 
 class With(StrEnum):
@@ -115,7 +116,7 @@ def push(
     """
     from reconciler.images.layout import write  # noqa: PLC0415 - late, for start-up
 
-    all_said = regions and (frameworks or target is Program.RECONCILER)
+    all_said = regions and (frameworks or target is not Program.RUNTIME)
     specs = None if all_said else _specs(paths, environment)
     chosen = tuple(dict.fromkeys(frameworks or _frameworks(specs))) if target is Program.RUNTIME else ()
     quiet, where = output is Form.JSON, _regions(regions, specs, layout)

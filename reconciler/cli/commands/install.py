@@ -79,7 +79,8 @@ def _ill(session: Session, specs: Specs) -> bool:
     from reconciler.engine.doctor import examine  # noqa: PLC0415 - late, for start-up
     from reconciler.render.doctor import render_checkup  # noqa: PLC0415 - late, for start-up
 
-    found = examine(session, specs.services, specs.warnings, runtime_image=model_server(session))
+    server = model_server(session)
+    found = examine(session, specs.services, specs.warnings, runtime_image=server, operators=specs.operators)
     if found.exit_code:
         say(render_checkup(found))
         say("nothing was changed: mend that, or leave it out with --skip-doctor", "yellow")

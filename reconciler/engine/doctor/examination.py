@@ -29,7 +29,7 @@ from reconciler.engine.resolve import Asked, Once, known_facts, lacking, look_up
 from reconciler.engine.session import Session
 from reconciler.gcp.who import Caller, caller_of
 from reconciler.lookups.project_number import PROJECT_NUMBER
-from schemas import LoadedService, Problem
+from schemas import LoadedOperator, LoadedService, Problem
 
 _TOLD = frozenset({"region", "gpu-region"})
 """Rules of warnings about what a region offers, which are shown among the checks."""
@@ -43,6 +43,7 @@ def examine(
     runtime_image: str,
     writing: bool = True,
     send_test: bool = False,
+    operators: Sequence[LoadedOperator] = (),
 ) -> Checkup:
     """Look at everything that could be in the way of these specs. Nothing is written.
 
@@ -53,13 +54,14 @@ def examine(
         runtime_image: The bundled model server's image.
         writing: Whether what `apply` needs counts, or only what `plan` does.
         send_test: Whether receivers of webhooks are asked whether they are there.
+        operators: Documents of operators: whether they have a page.
     """
     case = Case(session, services, writing)
     given = Facts(session.connection.project, session.connection.bucket, runtime_image)
     asking = session.pool.submit(caller_of, session.connection)
     asked, known = look_up(session, services, given)
     facts = [known_facts(given, many, known) for many in asked]
-    needs = Needs.of(session.kinds, services, facts, asked, writing=writing)
+    needs = Needs.of(session.kinds, services, facts, asked, writing=writing).with_pages(operators, writing=writing)
     who = _settled(asking)
     answered = [*named.answers(case, asked, known), *named.unfit(lacking(services, facts, asked))]
     found = [*_regions(warnings), *answered, *_about(case, who)]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
 from reconciler.core.facts import Facts
 from reconciler.core.kind import Kind, Kinds
+from reconciler.core.membership import IAP, Membership
 from reconciler.core.membership import KIND as MEMBERSHIP
-from reconciler.core.membership import Membership
 from reconciler.core.objects import Desired, Wanted
 from reconciler.engine.resolve import Asked
-from schemas import LoadedService
+from reconciler.gcp.iap_policies import HOST
+from reconciler.kinds import duties
+from schemas import LoadedOperator, LoadedService
 from schemas.sections.monitoring import Monitoring
 
 NOUNS: Mapping[str, str] = {
@@ -30,9 +32,10 @@ NOUNS: Mapping[str, str] = {
     "bigquery_table": "bigquery.tables",
     "bigquery_baseline": "bigquery.tables",
     "artifact_repository": "artifactregistry.repositories",
+    IAP: "iap.webServices",
 }
 """What permissions on a sort of resource begin with."""
-_APIS = {"secret": "secretmanager", "run_job": "run", "project": "cloudresourcemanager"}
+_APIS = {IAP: "iap", "secret": "secretmanager", "run_job": "run", "project": "cloudresourcemanager"}
 _STATE = ("storage.objects.get", "storage.objects.list")
 _STATE_WRITE = ("storage.objects.create", "storage.objects.delete")
 _MEASURED = "monitoring.timeSeries.list"
@@ -90,6 +93,16 @@ class Needs:
             for host in _hosts(kinds, wants[name], many, loaded):
                 apis.setdefault(host, set()).add(name)
         return cls(wants, _frozen(needs), _frozen(apis))
+
+    def with_pages(self, operators: Iterable[LoadedOperator], *, writing: bool) -> Needs:
+        """Add what the pages of operators need beside what services do, under the operators' names."""
+        owners = frozenset(each.name for each in operators if each.operator.spec.page.enabled)
+        if not owners:
+            return self
+        needed = (*duties.LOOKING_AT_PAGE, *(duties.CLOSING_PAGE if writing else ()))
+        permissions = {Need(permission, "the page"): owners for permission in needed}
+        pages = {host: self.apis.get(host, frozenset()) | owners for host in (HOST, "run.googleapis.com")}
+        return replace(self, permissions={**self.permissions, **permissions}, apis={**self.apis, **pages})
 
 
 def _frozen(found: Mapping[Any, set[str]]) -> dict[Any, frozenset[str]]:

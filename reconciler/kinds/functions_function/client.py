@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
 from reconciler.core.address import Address
+from reconciler.core.by_hand import FIELD
 from reconciler.core.diff import FieldChange, gone_keys
 from reconciler.core.objects import Desired, Observed
 from reconciler.gcp.calls import CALL_TIMEOUT_S, READING, calling
@@ -39,6 +40,7 @@ class FunctionsFunctionClient:
         "max_instances": ("service_config.max_instance_count",),
         "ingress": ("service_config.ingress_settings",),
         "labels": ("labels",),
+        "by_hand": ("service_config.min_instance_count",),
     }
 
     def __init__(self, connection: Connection) -> None:
@@ -82,6 +84,8 @@ class FunctionsFunctionClient:
         function = type(seen.live)(seen.live)
         fields = {change.field for change in changes}
         write(function, want.fields)
+        if FIELD in fields:
+            function.service_config.min_instance_count = 0
         if "environment" in fields:
             _merge(function.service_config.environment_variables, want.fields.environment, changes, "environment")
         if fields & {"labels", "digest"}:

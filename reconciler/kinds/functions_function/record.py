@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core import stamp
@@ -42,6 +42,7 @@ class FunctionsFunction:
         max_instances: Instances at once.
         ingress: `All`, `Internal`, `InternalAndLoadBalancing`.
         labels: Labels of ours, without those that tell the source, and what it came from.
+        by_hand: Instances that somebody keeps running: they cost money all the time.
     """
 
     digest: str
@@ -55,6 +56,7 @@ class FunctionsFunction:
     max_instances: int
     ingress: str
     labels: Mapping[str, str]
+    by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def from_api(live: Any) -> FunctionsFunction:
@@ -72,6 +74,7 @@ def from_api(live: Any) -> FunctionsFunction:
         max_instances=config.max_instance_count,
         ingress=ingress.get(config.ingress_settings.name, "All"),
         labels={key: value for key, value in live.labels.items() if key not in _NOT_COMPARED},
+        by_hand={"service_config.min_instance_count": str(kept)} if (kept := config.min_instance_count) else {},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.core.address import Address
 from reconciler.core.reference import Ref
@@ -30,6 +30,7 @@ class RunJob:
         timeout_s: Longest a try of a task may take.
         service_account: E-mail of the account that it runs as.
         labels: Ours; others may add theirs.
+        by_hand: What somebody gave the task beside these, of what changes what runs and Google never fills in.
     """
 
     image: str
@@ -45,6 +46,7 @@ class RunJob:
     timeout_s: int
     service_account: str | Ref
     labels: Mapping[str, str]
+    by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_address(job: Address, project: str) -> str:

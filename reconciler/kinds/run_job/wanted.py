@@ -162,7 +162,9 @@ def _schedule(operator: Operator, facts: Facts, account: Account, *, needs: froz
 
 def _roles(operator: Operator, facts: Facts, account: Account) -> Iterator[Wanted]:
     """Want the roles of the kinds that the specs lead to, and the operator's own."""
-    needed = {*duties.all_of(facts.duties), *duties.looking_at(operator, facts), *FOLLOWING, *OWN, *_measuring(facts)}
+    closing = duties.CLOSING_PAGE if operator.spec.page.enabled else ()
+    own = {*FOLLOWING, *OWN, *closing, *_measuring(facts)}
+    needed = {*duties.all_of(facts.duties), *duties.looking_at(operator, facts), *own}
     yield from duties.granted(operator, facts, account, needed, duties.role_name(operator.name))
     yield _acting_as(operator, account, account)
     yield _acting_as(operator, account, _starter(operator, facts))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.core.flow import Group
 from reconciler.core.kind import Extra, Gift, Kind, Permissions, Roles
-from reconciler.core.membership import PROJECT, SECRET_READER, SQL_CLIENT
+from reconciler.core.membership import IAP, PROJECT, SECRET_READER, SQL_CLIENT
 from reconciler.core.memory import Memory
 from reconciler.core.naming import CAP_LABEL
 from reconciler.core.windows import next_after, open_at
+from reconciler.gcp.iap_policies import ACCESSOR
 from reconciler.kinds.run_service.claims import claims_of
 from reconciler.kinds.run_service.client import RunServiceClient
 from reconciler.kinds.run_service.described import describe
@@ -20,6 +21,7 @@ from reconciler.kinds.run_service.foreseen import starts
 from reconciler.kinds.run_service.grants import FILES_WRITER
 from reconciler.kinds.run_service.measured import measure
 from reconciler.kinds.run_service.overtaking import sense
+from reconciler.kinds.run_service.page import has_page, operates
 from reconciler.kinds.run_service.paid import PAID
 from reconciler.kinds.run_service.record import KEYED, NAME, OUTSIDE_TEMPLATE, RunService
 from reconciler.kinds.run_service.refining import consequence, progress, refine, remember
@@ -40,8 +42,9 @@ from reconciler.kinds.run_service.wanted import (
 from reconciler.lookups.image_digest import IMAGE_DIGEST, image_of, sidecar_image_of
 from reconciler.lookups.model_version import MODEL_VERSION
 from reconciler.lookups.mounted_bytes import MOUNTED_BYTES
-from reconciler.lookups.project_number import asked_when
+from reconciler.lookups.project_number import asked_when, for_none
 from reconciler.lookups.secret_version import SECRET_VERSION
+from schemas.operator import is_operators
 from schemas.sections.access import AUTO, Authentication
 from schemas.sections.rollout import Strategy
 
@@ -175,6 +178,12 @@ def notes(service: MLService, facts: Facts) -> Iterator[tuple[str, str]]:
             yield text, f"secrets.{variable}"
 
 
+def _loss(seen: Observed[RunService], services: Collection[str]) -> str:
+    """Say that it stops serving; of an operator's page nothing is lost that the next install would not make again."""
+    del seen
+    return "" if services and all(map(is_operators, services)) else "it stops serving"
+
+
 def _stays(seen: Observed[RunService]) -> str:
     """Say that the registry is nobody's to empty: what a version was, an audit may ask for years later."""
     return "versions of its model stay in Vertex AI Model Registry" if seen.fields.model.get("alias") else ""
@@ -185,6 +194,7 @@ KIND = Kind(
     title="Cloud Run service",
     fields=RunService,
     desired=desired,
+    operates=operates,
     connect=RunServiceClient,
     paid=PAID,
     group=Group.SERVING,
@@ -199,7 +209,7 @@ KIND = Kind(
     fleeting=fleeting,
     memory=Memory(Remembered, remember),
     consequence=consequence,
-    loss=lambda *_: "it stops serving",
+    loss=_loss,
     stays=_stays,
     notes=notes,
     entry=frozenset({"invoker_check"}),
@@ -244,6 +254,7 @@ KIND = Kind(
         Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
         Gift(FILES_WRITER, PROJECT, "the service's own account", "writing to a mounted bucket: only its folder"),
+        Gift(ACCESSOR, IAP, "each of an operator's `page.access`", "signing in to its page"),
         Gift(SQL_CLIENT, PROJECT, "the service's own account", "reaching the instances of Cloud SQL that it mounts"),
     ),
     images=images_of,
@@ -259,6 +270,7 @@ KIND = Kind(
         SECRET_VERSION,
         MOUNTED_BYTES,
         asked_when(behind_iap, "access.authentication"),
+        asked_when(for_none, "page", operators=has_page),
     ),
     spec_paths={
         "scaling.minInstances": "min_instances",

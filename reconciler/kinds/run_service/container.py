@@ -13,8 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reconciler.kinds.run_service.fields import assign, snake
-from reconciler.kinds.run_service.quantities import cpu_millis, memory_mib
-from schemas.units import cpu_text
+from reconciler.kinds.run_service.quantities import cpu_millis, memory_mib, write_limits
 
 Plain = Mapping[str, Any]
 
@@ -246,7 +245,7 @@ def write_sidecar(message: Any, name: str, said: Plain) -> None:
     for key in PROBES:
         assign(message, key, probe_message(said.get(key, {}), 0))
     assign(message, "env", env_message(said.get("env", {}), said.get("secrets", {})))
-    message.resources.limits.update({"cpu": cpu_text(said["cpuMillis"]), "memory": f"{said['memoryMib']}Mi"})
+    write_limits(message.resources.limits, said["cpuMillis"], said["memoryMib"])
     message.resources.limits.pop(GPU, None)
     if said.get("gpu"):
         message.resources.limits[GPU] = "1"

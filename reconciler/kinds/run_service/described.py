@@ -13,8 +13,10 @@ from reconciler.core.rollout.record import on_its_way
 from reconciler.kinds.iam_member import IamMemberClient
 from reconciler.kinds.run_service import container as containers
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
+from reconciler.kinds.run_service.quantities import is_whole_mib, memory_mib
 from reconciler.kinds.run_service.record import RunService, TrafficShare
 from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, plain
+from reconciler.kinds.run_service.volumes import FOLDER, folder_of
 from reconciler.kinds.run_service.wanted import INVOKER
 from schemas.cloud_run import FREE, REFUSED
 from schemas.names import service_account_id
@@ -158,13 +160,13 @@ def _mount(said: Mapping[str, Any]) -> Any:
 
 
 def _bucket(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Say a bucket; its folder is the first option that says one, as Cloud Storage FUSE takes it."""
-    options = list(said.get("mountOptions", ()))
-    folder = next((each.partition("=")[2] for each in options if each.startswith("only-dir=")), "")
+    """Say a bucket with its folder."""
+    options = said.get("mountOptions", ())
+    folder = folder_of(options)
     found: dict[str, Any] = {"bucket": f"gs://{said['bucket']}" + (f"/{folder}" if folder else "")}
     if not said["readOnly"]:
         found["readOnly"] = False
-    rest = [each for each in options if not each.startswith("only-dir=")]
+    rest = [each for each in options if not each.startswith(FOLDER)]
     return {**found, "mountOptions": rest} if rest else found
 
 
@@ -296,9 +298,31 @@ def _unsaid(live: Any) -> Iterator[str]:
     names = [each.get("name", "") for each in said.get("template", {}).get("containers", ())]
     if len(names) > 1 and not all(names):
         yield "a container has no name: as a sidecar it is called by its place, and gets that name with the next change"
+    yield from _rounded(said.get("template", {}))
     for volume in said.get("template", {}).get("volumes", ()):
         if any("mode" in item for item in volume.get("secret", {}).get("items", ())):
             yield f"modes of single files of volume {volume['name']} have no words in the spec; they are left as found"
+        options = [each for each in volume.get("gcs", {}).get("mountOptions", ()) if each.startswith(FOLDER)]
+        if len({*options}) > 1:
+            yield f"volume {volume['name']} says {', '.join(options)}: the last is written, since it is what counts"
+
+
+def _rounded(template: Mapping[str, Any]) -> Iterator[str]:
+    """Name the memory that the spec has no words for: it is written in MiB."""
+    sizes = [
+        (
+            f"memory of container {each.get('name') or index + 1}",
+            each.get("resources", {}).get("limits", {}).get("memory"),
+        )
+        for index, each in enumerate(template.get("containers", ()))
+    ]
+    sizes += [
+        (f"sizeLimit of volume {each['name']}", each.get("emptyDir", {}).get("sizeLimit"))
+        for each in template.get("volumes", ())
+    ]
+    for what, size in sizes:
+        if size and not is_whole_mib(size):
+            yield f"{what} is {size}, which is written as {memory_mib(size)}Mi; it is left as found until that changes"
 
 
 def _has(said: Any, parts: list[str]) -> bool:

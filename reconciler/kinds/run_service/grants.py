@@ -11,6 +11,7 @@ from reconciler.core import condition
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.membership import MOUNTED, PROJECT, SECRET_READER, SQL_CLIENT, Membership, split_secret
 from reconciler.core.naming import fingerprint
+from reconciler.kinds.run_service.volumes import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +73,7 @@ def needed_by(live: Any, project: str) -> frozenset[Address]:
 def _needed(message: Any, member: str, project: str) -> Iterator[Address]:
     for volume in message.volumes:
         if volume.HasField("gcs"):
-            options = (each.partition("=") for each in volume.gcs.mount_options)
-            folder = next((value for name, _, value in options if name == "only-dir"), "")
+            folder = folder_of(volume.gcs.mount_options)
             yield on_folder(volume.gcs.bucket, folder, member, writes=not volume.gcs.read_only)[0]
         elif volume.HasField("cloud_sql_instance"):
             yield from (on_instance(each, member, project) for each in volume.cloud_sql_instance.instances)

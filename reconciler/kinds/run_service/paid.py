@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.paid import Paid, fields
+from reconciler.kinds.run_service.container import main_of
 from reconciler.kinds.run_service.restrained import released
 from reconciler.kinds.run_service.template import LOG_RATE_ENV
 
@@ -47,5 +48,26 @@ def sized(shape: Shape, record: Mapping[str, Any]) -> Shape:
     return replace(shape, instances=instances)
 
 
+def facing(wanted: Mapping[str, Any], observed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give a live record with the port where the wanted one has it: who holds it by hand is beside that one again.
+
+    Without this the container that takes the port back would be counted a second time, as one that others added.
+    """
+    if not observed["sidecars"]:
+        return observed
+    holder = {"name": observed["container"].get("name", ""), "image": observed["image"], "ports": [{}]}
+    beside = observed["sidecars"]
+    listed = [holder, *({"name": name, "image": each["image"]} for name, each in beside.items())]
+    place = main_of(listed, wanted["container"].get("name", ""), wanted["image"], wanted["sidecars"])
+    if place == 0:
+        return observed
+    sizes = {"cpuMillis": observed["cpu_millis"], "memoryMib": observed["memory_mib"]}
+    taken = listed[place]["name"] if place > 0 else ""
+    return {
+        **observed,
+        "sidecars": {holder["name"]: sizes, **{name: each for name, each in beside.items() if name != taken}},
+    }
+
+
 # A log that begins is priced by its subscription, which is made.
-PAID = Paid(alters=fields(_RATE, begins=frozenset({_RATE})), sized=sized, released=released)
+PAID = Paid(alters=fields(_RATE, begins=frozenset({_RATE})), sized=sized, released=released, facing=facing)

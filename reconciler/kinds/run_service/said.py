@@ -171,7 +171,7 @@ def _mount(said: Mount, facts: Facts) -> dict[str, Any]:
 def bucket_of(said: Mount) -> tuple[str, str]:
     """Give the bucket of a mount, and the folder in it without a slash at its end; empty for the whole bucket."""
     bucket, _, folder = (said.bucket or "").removeprefix("gs://").partition("/")
-    return bucket, folder.strip("/")
+    return bucket, folder.rstrip("/")
 
 
 def _secret(said: Mount, facts: Facts) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from reconciler.core.naming import ATTEMPT_LABEL, MODEL_ENV, VERSION_LABEL
 from reconciler.gcp.light import types_module
 from reconciler.kinds.run_service import container, fields, volumes
 from reconciler.kinds.run_service.container import GPU
-from reconciler.kinds.run_service.quantities import cpu_millis, memory_mib
-from schemas.units import cpu_text
+from reconciler.kinds.run_service.quantities import cpu_millis, memory_mib, write_limits
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
@@ -134,7 +133,7 @@ def plain(message: Any) -> dict[str, Any]:
 
 def _write_sizes(message: Any, main: Any, want: RunService) -> None:
     limits = main.resources.limits
-    limits.update({"cpu": cpu_text(want.cpu_millis), "memory": f"{want.memory_mib}Mi"})
+    write_limits(limits, want.cpu_millis, want.memory_mib)
     limits.pop(GPU, None)
     if want.gpu and not any(each.resources.limits.get(GPU) for each in message.containers if each is not main):
         limits[GPU] = "1"

@@ -15,6 +15,8 @@ from reconciler.kinds.run_service.quantities import memory_mib
 Plain = Mapping[str, Any]
 _SORTS = ("secret", "cloudSqlInstance", "emptyDir", "nfs", "gcs")
 _DEFAULT_MODE = 0o444
+FOLDER = "only-dir="
+"""Mount option that says which folder of a bucket is mounted alone."""
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -40,17 +42,20 @@ def _form(volume: Plain, mount: Plain, used: Mapping[str, int]) -> dict[str, Any
 
 
 def content(sort: str, said: Plain) -> dict[str, Any]:
-    """Give a source in its one form: the folder of a bucket is the first of its options, without a slash at its end.
+    """Give a source in its one form: the folder of a bucket is the first of its options, and is named once.
 
     Modes of single files of a secret are nobody's: they have no word, and are as they were until the mount changes.
     """
     if sort == "gcs":
-        options = sorted(said.get("mountOptions", ()), key=lambda each: not each.startswith("only-dir="))
-        options = [each.rstrip("/") if each.startswith("only-dir=") else each for each in options]
+        said_options = said.get("mountOptions", ())
+        options = [each for each in said_options if not each.startswith(FOLDER)]
+        if folder := folder_of(said_options):
+            options = [f"{FOLDER}{folder}", *options]
         found: dict[str, Any] = {"bucket": said.get("bucket", ""), "readOnly": bool(said.get("readOnly", False))}
         return {**found, "mountOptions": options} if options else found
     if sort == "emptyDir":
-        return {"sizeMib": memory_mib(said["sizeLimit"])} if said.get("sizeLimit") else {}
+        size_mib = memory_mib(said["sizeLimit"]) if said.get("sizeLimit") else 0
+        return {"sizeMib": size_mib} if size_mib else {}
     if sort == "cloudSqlInstance":
         return {"instances": sorted(said.get("instances", ()))}
     if sort == "nfs":
@@ -62,6 +67,20 @@ def content(sort: str, said: Plain) -> dict[str, Any]:
     items = {each.get("path", ""): each.get("version", "latest") for each in said.get("items", ())}
     found = {"secret": said.get("secret", ""), "defaultMode": said.get("defaultMode") or _DEFAULT_MODE}
     return {**found, **({"items": items} if items else {})}
+
+
+def folder_of(options: Iterable[str]) -> str:
+    """Give the folder of a bucket that is mounted alone, without a slash at its end; empty for all of it.
+
+    Args:
+        options: Of the mount.
+
+    Source:
+        https://github.com/GoogleCloudPlatform/gcsfuse, `cfg/config.go`: `only-dir` is one text, of which a command line
+        holds the last that is said.
+    """
+    folders = [each.removeprefix(FOLDER).rstrip("/") for each in options if each.startswith(FOLDER)]
+    return folders[-1] if folders else ""
 
 
 def with_names_where_shared(mounts: Iterable[dict[str, dict[str, Any]]]) -> None:

@@ -29,6 +29,13 @@ def add_policy(operator):
     write(operator, "cleanup_policies", lambda live: live.cleanup_policies.update({"theirs": policy}))
 
 
+def only_say(operator):
+    def change(live):
+        live.cleanup_policy_dry_run = True
+
+    write(operator, "cleanup_policy_dry_run", change)
+
+
 def examples(at):
     """Give the examples of a place."""
     ours = {MANAGED_BY: MANAGER, **at.labels}
@@ -60,6 +67,7 @@ def examples(at):
         unmarked={"labels": {}},
         meddle=add_policy,
         theirs=lambda operator: "theirs" in read(operator).cleanup_policies,
+        by_hand={"cleanup_policy_dry_run": only_say},
         add_key={
             "labels": lambda operator, key: write(operator, "labels", lambda live: live.labels.update({key: "1"})),
         },

@@ -2,7 +2,7 @@
 
 from reconciler.core.address import Address
 from reconciler.core.naming import mark_labels
-from reconciler.gcp.table_policies import HOST, VERSION
+from reconciler.gcp.bigquery import HOST, VERSION
 from reconciler.kinds.bigquery_baseline import BigqueryBaseline
 from tests.conformance.example import Example
 from tests.operating_tables import parquet

@@ -65,6 +65,10 @@ def add_variable(operator, key):
     update(operator, ["service_config.environment_variables"], service_config={"environment_variables": variables})
 
 
+def keep_one(operator):
+    update(operator, ["service_config.min_instance_count"], service_config={"min_instance_count": 1})
+
+
 def examples(at):
     """Give the examples of a place."""
     ours = {**mark_labels(at.name("churn")), **at.labels}
@@ -114,10 +118,9 @@ def examples(at):
         owner=at.name("churn"),
         prepare=prepare,
         unmarked={"labels": {}},
-        meddle=lambda operator: update(
-            operator, ["service_config.min_instance_count"], service_config={"min_instance_count": 1}
-        ),
-        theirs=lambda operator: live(operator).service_config.min_instance_count == 1,
+        meddle=lambda operator: update(operator, ["description"], description="theirs"),
+        theirs=lambda operator: live(operator).description == "theirs",
+        by_hand={"service_config.min_instance_count": keep_one},
         add_key={"labels": add_label, "environment": add_variable},
         source=str(SOURCE),
     )

@@ -1,4 +1,4 @@
-"""A custom role whose stage somebody else sets."""
+"""A custom role whose stage somebody else sets; one that disables it is put back."""
 
 from google.cloud.iam_admin_v1.types import iam
 
@@ -20,12 +20,9 @@ def read(operator):
     return api(operator).get_role(request={"name": name(operator)})
 
 
-def meddle(operator):
-    request = {
-        "name": name(operator),
-        "role": {"stage": iam.Role.RoleLaunchStage.BETA},
-        "update_mask": {"paths": ["stage"]},
-    }
+def stage(operator, name_of_it):
+    chosen = iam.Role.RoleLaunchStage[name_of_it]
+    request = {"name": name(operator), "role": {"stage": chosen}, "update_mask": {"paths": ["stage"]}}
     api(operator).update_role(request=request)
 
 
@@ -46,7 +43,8 @@ def examples(at):
         places={"title": ["title"], "description": ["description"], "permissions": ["included_permissions"]},
         owner=at.name("churn"),
         unmarked={"description": "made by hand"},
-        meddle=meddle,
+        meddle=lambda operator: stage(operator, "BETA"),
         theirs=lambda operator: read(operator).stage == iam.Role.RoleLaunchStage.BETA,
+        by_hand={"stage": lambda operator: stage(operator, "DISABLED")},
     )
     return (example,)

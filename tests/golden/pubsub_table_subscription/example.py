@@ -6,7 +6,7 @@ from google.pubsub_v1.types import pubsub
 from reconciler.core.address import Address
 from reconciler.core.naming import mark_labels
 from reconciler.gcp.bigquery import HOST, VERSION
-from reconciler.gcp.table_policies import TablePolicies
+from reconciler.gcp.table_policies import table_policies
 from reconciler.kinds.pubsub_table_subscription import WRITER, PubsubTableSubscription
 from tests.conformance.example import Example
 from tests.conformance.ground import accounts, late
@@ -33,7 +33,7 @@ def prepare(operator):
     bigquery, datasets = operator.connection.rest(HOST, VERSION), f"{at.top}/datasets"
     reference = {"datasetId": at.role("ml_logs")}
     bigquery.post(datasets, {"datasetReference": reference, "location": at.region, "labels": dict(at.labels)})
-    policies, binding = TablePolicies(operator.connection), {"role": WRITER, "members": [*map(at.member, WRITERS)]}
+    policies, binding = table_policies(operator.connection), {"role": WRITER, "members": [*map(at.member, WRITERS)]}
     for table in map(at.role, TABLES):
         columns = [{"name": each, "type": "STRING"} for each in COLUMNS]
         made = {"tableReference": {"tableId": table}, "schema": {"fields": columns}}

@@ -42,6 +42,15 @@ def add_label(operator, key):
     write(operator, lambda live: live.labels.update({key: "1"}))
 
 
+def move(live):
+    live.template.template.containers[0].working_dir = "/theirs"
+
+
+def beside(live):
+    live.template.template.containers[0].name = "first"
+    live.template.template.containers.append({"name": "beside", "image": IMAGE})
+
+
 def prepare(operator):
     accounts(operator, "churn-train", "another")
     secret(operator, "churn-train", "another")
@@ -105,6 +114,10 @@ def examples(at):
         unmarked={"labels": {}},
         meddle=lambda operator: write(operator, lambda live: live.annotations.update({"theirs": "1"})),
         theirs=lambda operator: "theirs" in read(operator).annotations,
+        by_hand={
+            f"{TASK}.containers[0].working_dir": lambda operator: write(operator, move),
+            f"{TASK}.containers": lambda operator: write(operator, beside),
+        },
         add_key={"env": add_env, "secrets": add_secret, "labels": add_label},
     )
     return (example,)

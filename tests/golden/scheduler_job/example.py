@@ -110,6 +110,12 @@ def examples(at):
                 operator, "http_target.headers", http_target={"headers": {"X-Theirs": "yes"}}
             ),
             theirs=lambda operator: read(operator).http_target.headers.get("X-Theirs") == "yes",
+            by_hand={
+                "http_target.http_method": lambda operator: update(
+                    operator, "http_target.http_method", http_target={"http_method": "GET"}
+                ),
+                "http_target.body": lambda operator: update(operator, "http_target.body", http_target={"body": b"{}"}),
+            },
             part="that calls",
             **shared,
         ),

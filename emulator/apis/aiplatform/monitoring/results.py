@@ -22,7 +22,7 @@ from emulator.apis.aiplatform.monitoring.messages import (
 from emulator.apis.aiplatform.monitoring.monitors import SERVICE
 from emulator.apis.aiplatform.monitoring.stored import ALERTS, API, MONITORS, STATS
 from emulator.core.api import Call
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import timestamp
 from emulator.core.world import World
 
@@ -89,7 +89,7 @@ def search_stats(world: World, request: Any, _: Call) -> Any:
             groups.setdefault(key, ModelMonitoringStats()).tabular_stats.MergeFrom(stats)
     for group in groups.values():
         newest_first(group.tabular_stats)
-    found, token = page([groups[key] for key in sorted(groups)], request.page_size, request.page_token)
+    found, token = page_of(request, [groups[key] for key in sorted(groups)])
     return SearchStatsResponse(monitoring_stats=found, next_page_token=token)
 
 
@@ -136,7 +136,7 @@ def search_alerts(world: World, request: Any, _: Call) -> Any:
     """Alerts, the newest first, and how many there are in all."""
     monitor = MONITORS.get(world, MONITORS.key(world, request.model_monitor))
     found = sorted(alerts(world, monitor.name, lambda each: of_alert(request, each)), key=when_made, reverse=True)
-    shown, token = page(found, request.page_size, request.page_token)
+    shown, token = page_of(request, found)
     return SearchAlertsResponse(model_monitoring_alerts=shown, total_number_alerts=len(found), next_page_token=token)
 
 

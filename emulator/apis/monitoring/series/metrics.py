@@ -14,7 +14,7 @@ from emulator.apis.monitoring import filters
 from emulator.apis.monitoring.descriptors import API
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import page_of
 from emulator.core.resources import by_id, fits
 from emulator.core.world import World
 
@@ -141,7 +141,7 @@ def listed(world: World, request: Any, __: Call) -> Any:
     prefix = f"{by_id(world, request.name)}/metricDescriptors/"
     everything = [Descriptor.FromString(row[1]) for row in world.store.list(KIND, prefix)]
     chosen = [each for each in everything if fitting(each, request.filter)]
-    found, token = page(chosen, request.page_size, request.page_token, default=10_000, most=10_000)
+    found, token = page_of(request, chosen, default=10_000, most=10_000)
     return Listed(metric_descriptors=found, next_page_token=token)
 
 

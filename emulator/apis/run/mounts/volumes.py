@@ -99,6 +99,12 @@ def may_not(holder: Holder, name: str, bucket: str) -> str:
 
 
 def only_dir(options: Any) -> str:
-    """Give the folder of a bucket that is mounted alone, with a slash at its end; empty for all of it."""
-    found = next((each.removeprefix(ONLY_DIR) for each in options if each.startswith(ONLY_DIR)), "").strip("/")
+    """Give the folder of a bucket that is mounted alone, with a slash at its end; empty for all of it.
+
+    Source:
+        https://github.com/GoogleCloudPlatform/gcsfuse, `cfg/config.go`: one text, of which the last that is said holds.
+    """
+    found = next((each.removeprefix(ONLY_DIR) for each in reversed(options) if each.startswith(ONLY_DIR)), "").rstrip(
+        "/"
+    )
     return f"{found}/" if found else ""
