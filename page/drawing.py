@@ -135,7 +135,8 @@ def ticks(first: datetime, last: datetime, box: Box) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while moment <= last and len(found) <= _TICKS:
         form = f"{moment.day} {moment:%b}" if step >= _STEPS_S[9] else f"{moment:%H:%M}"
-        found.append({"x": x(moment), "text": form})
+        of = "day" if step >= _STEPS_S[9] else "hour"
+        found.append({"x": x(moment), "text": form, "at": moment.isoformat(), "form": of})
         moment += timedelta(seconds=step)
     return found
 

@@ -64,7 +64,8 @@ def write(source: Source, folder: Path, *, clock: Callable[[], datetime], local:
     sizes = [_put(folder / "static" / name, assets()[name].content) for name in _NEEDED]
     for view in _views(services):
         sizes += _write_view(folder, desk, view, now)
-    return Written(len(services), len(sizes), sum(sizes), snapshot.unreadable, folder / file(View("fleet")))
+    unreadable = (*snapshot.unreadable, *shelf.timeline().unreadable)
+    return Written(len(services), len(sizes), sum(sizes), unreadable, folder / file(View("fleet")))
 
 
 def _views(services: list[Data]) -> Iterator[View]:
