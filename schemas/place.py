@@ -1,8 +1,10 @@
 """Where in a document a spec path stands."""
 
 import re
+from collections.abc import Iterator
 from collections.abc import Sequence as SequenceABC
 from dataclasses import dataclass
+from itertools import takewhile
 
 from schemas.problems import SourceRef
 from schemas.yaml.tree import Entry, Mapping, Mark, Node, Sequence
@@ -38,8 +40,7 @@ class Document:
         parts = parse_path(path) if isinstance(path, str) else path
         node: Node = self.root
         mark, patched, complete = self.root.mark, False, True
-        for part in parts:
-            step = _step(node, part)
+        for step in _steps(node, parts):
             if step is None:
                 complete = False
                 break
@@ -57,12 +58,23 @@ class Document:
     def node(self, path: str | Path) -> Node | None:
         """What was written at a path; None if nothing was."""
         node: Node = self.root
-        for part in parse_path(path) if isinstance(path, str) else path:
-            step = _step(node, part)
+        for step in _steps(node, parse_path(path) if isinstance(path, str) else path):
             if step is None:
                 return None
             node = step.node
         return node
+
+
+def _steps(node: Node, parts: Path) -> Iterator[Entry | None]:
+    """Go down a path; None where it ends before its end. A key with dots in it is several parts of a path in words."""
+    while parts:
+        words = sum(1 for _ in takewhile(lambda part: isinstance(part, str), parts))
+        keys = [(1, parts[0]), *((count, ".".join(map(str, parts[:count]))) for count in range(2, words + 1))]
+        count, step = next(((count, found) for count, key in keys if (found := _step(node, key))), (1, None))
+        yield step
+        if step is None:
+            return
+        node, parts = step.node, parts[count:]
 
 
 def _step(node: Node, part: str | int) -> Entry | None:

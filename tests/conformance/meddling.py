@@ -163,6 +163,10 @@ def updating(message: Any) -> Any:
     return rows[0] if rows else None
 
 
+_RENAMED = {"google.cloud.pubsub_v1.types": "google.pubsub_v1"}
+"""Packages written around generated ones: once such a one is imported, messages say that they are of it."""
+
+
 @cache
 def client_class(package: str, method: str) -> Any:
     """Google's client that has a method, in a package."""
@@ -185,6 +189,7 @@ def write(operator: Any, message: Any, wanted: Any, path: Path) -> bool:
     """Write a field of an object, or all of it where the method has no mask; False where it is refused."""
     method, field = updating(message)
     package = message.__module__.partition(".types.")[0]
+    package = _RENAMED.get(package, package)
     cls = client_class(package, snake(method.rpartition("/")[2]))
     request: dict[str, Any] = {field.name: message.wrap(wanted)}
     masks = [each.name for each in TABLE[method].request.DESCRIPTOR.fields if each.name.endswith("mask")]

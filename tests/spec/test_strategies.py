@@ -42,6 +42,22 @@ def test_a_service_written_and_read_is_the_same(read, data):
     assert read(service).service == service
 
 
+def test_a_key_with_dots_has_a_place(read):
+    """As people write its path, and in parts; what is not below it is where it is."""
+    loaded = read(
+        {
+            "apiVersion": "mlservice/v1",
+            "kind": "MLService",
+            "metadata": {"name": "a"},
+            "spec": {"region": "us-east1", "image": "a", "revision": {"annotations": {"a.example/b.c": "x", "z": "y"}}},
+        }
+    )
+    lines = loaded.file.read_text("utf-8").splitlines()
+    for path in ("revision.annotations.a.example/b.c", "revision.annotations.z"):
+        assert path.rpartition("annotations.")[2] in lines[loaded.where(path).line - 1]
+    assert "annotations:" in lines[loaded.where("revision.annotations.a.other").line - 1]
+
+
 @SETTINGS
 @given(data=whole_specs(), draws=st.data())
 def test_every_value_has_a_place(read, data, draws):
