@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from schemas.kept import HistoryEntry, Kept, KeptError, PassReport, Standings
+from schemas.kept.document import Moment
 
 Data = dict[str, Any]
 
@@ -26,7 +29,7 @@ def parsed(name: str, text: bytes) -> Data | str:
     model = model_of(name)
     try:
         read = model.read(json.loads(text)).to_json()
-        return read if model is Standings else bounded(read)
+        return read if model is Standings else _timed(bounded(read))
     except KeptError as error:
         return f"cannot read {name}: {error}"
     except (ValueError, RecursionError):
@@ -38,6 +41,19 @@ def model_of(name: str) -> type[Kept]:
     if name.startswith("history/"):
         return HistoryEntry
     return Standings if "/standings/" in name else PassReport
+
+
+_MOMENT: TypeAdapter[str] = TypeAdapter(Moment)
+
+
+def _timed(document: Data) -> Data:
+    """Leave out what should be a moment and is none: that alone, since the rest of the report is sound."""
+    for each in document.get("orphaned") or ():
+        try:
+            _MOMENT.validate_python(each["since"])
+        except ValidationError:
+            each["since"] = ""
+    return document
 
 
 MOST_ITEMS, LONGEST = 200, 2000
