@@ -205,19 +205,42 @@ def test_commands_are_for_what_is_shown(documents, local, ends):
     assert [each for each in commands if not each.endswith(f" {ends}")] == []
 
 
-@pytest.mark.parametrize(
-    "url", ["https://evil.example", "https://x.run.app.evil.example", "https://evil.example/.run.app", "https://[::1"]
+STRANGE = (
+    "https://evil.example",
+    "https://x.run.app.evil.example",
+    "https://evil.example/.run.app",
+    "https://[::1",
+    "http://localhost:@evil.example/",
+    "http://127.0.0.1:80@evil.example/",
+    "http://127.0.0.1.evil.example/",
+    "https://a:b@x-uc.a.run.app",
+    "https://x-uc.a.run.app@evil.example",
+    "https://x-uc.a.run.app/path",
+    "https://x-uc.a.run.app\n",
+    "http://x-uc.a.run.app",
+    "javascript:alert(1)//.run.app",
 )
-def test_a_token_is_for_google_alone(tmp_path, url):
-    """A document that names another address gets no command that sends it a token."""
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_addresses_are_of_google_or_of_this_machine(tmp_path, local):
+    """One that a document made up is no link, and in no command; this machine's is one on the emulator alone."""
     told = samples.fleet(3).standings.to_json()
-    told["services"][1]["url"] = url
+    own = {"https://x-uc.a.run.app": True, "http://127.0.0.1:8080": local, "http://localhost:80/": local}
+    urls = {**dict.fromkeys(STRANGE, False), **own}
+    told["services"] = [told["services"][1] | {"name": f"s{n}", "url": url} for n, url in enumerate(urls)]
     put(tmp_path / "operators/mlservice/standings/0.json", told)
-    service = told["services"][1]
+    browser = client_of(Desk(Shelf(Folder(tmp_path), patient=True, local=local), lambda: samples.NOW))
 
-    shown = client_of(desk_of(tmp_path)).get(f"/s/{service['region']}/{service['name']}").text
+    linked, called = {}, {}
+    for n, url in enumerate(urls):
+        tree, _ = read(browser.get(f"/s/{told['services'][n]['region']}/s{n}").text)
+        commands = [each.attributes["data-copy"] for each in tree.all("button")]
+        linked[url] = any(each.attributes["href"] == url for each in tree.all("a"))
+        called[url] = any(each.startswith("curl ") for each in commands)
 
-    assert "print-identity-token" not in shown
+    assert linked == urls
+    assert called == urls
 
 
 def test_no_template_says_that_anything_is_safe():
