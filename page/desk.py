@@ -76,12 +76,16 @@ class Desk:
     _slugs: tuple[str, dict[tuple[str, str], Data]] = ("", {})
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def look(self) -> Snapshot:
+        """Give what there is, without what was destroyed since, as far as the history was read."""
+        return self.shelf.look().after(self.shelf.timeline(wait=self.shelf.patient))
+
     def etag(self, view: View) -> str:
         """Name what a view would show now: of one name, it shows the same.
 
         Ages are told in moments: time that passes changes nothing but whether a report is stale, and its day.
         """
-        snapshot, now = self.shelf.look(), self.clock()
+        snapshot, now = self.look(), self.clock()
         told = [VERSION, snapshot.key, snapshot.trouble, view.name, view.region, view.service]
         told += [str(sorted(view.query.items())), str(_freshness(snapshot, now)), f"{now.astimezone(UTC):%j}"]
         if view.name in {"changes", "fleet"}:
@@ -96,13 +100,13 @@ class Desk:
         Raises:
             NoSuchView: There is none of that name, or no such service.
         """
-        snapshot, now = self.shelf.look(), self.clock()
+        snapshot, now = self.look(), self.clock()
         told = head(snapshot, now, self.shelf.source.place) | {"moment": self.moment()}
         return Made(view, told, self._data(view, snapshot, now))
 
     def moment(self) -> str:
         """Name what is known now, and how fresh that is: of another name, open pages are asked to look again."""
-        return f"{_moment(self.shelf.look(), self.clock())}{self.shelf.timeline(wait=self.shelf.patient).key[:8]}"
+        return f"{_moment(self.look(), self.clock())}{self.shelf.timeline(wait=self.shelf.patient).key[:8]}"
 
     def _data(self, view: View, snapshot: Snapshot, now: datetime) -> Data:
         if view.name in OF_ONE:
@@ -118,7 +122,7 @@ class Desk:
         if view.name == "cost":
             return cost_view(self.rows(snapshot), query, self.per_page)
         if view.name == "changes":
-            return changes_view(self._timeline(view), query, self.per_page)
+            return changes_view(self._timeline(view), query, self.per_page, snapshot.services)
         if view.name == "operator":
             return operator_view(snapshot)
         raise NoSuchView(view.name)

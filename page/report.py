@@ -57,7 +57,7 @@ def write(source: Source, folder: Path, *, clock: Callable[[], datetime], local:
     now = clock()
     shelf = Shelf(source, fresh_s=float("inf"), past_fresh_s=float("inf"), local=local, patient=True)
     desk = Desk(shelf, lambda: now, per_page=_ALL)
-    snapshot = desk.shelf.look()
+    snapshot = desk.look()
     if snapshot.trouble:
         raise SourceError(snapshot.trouble)
     services = [*snapshot.fleet()]
