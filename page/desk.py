@@ -87,7 +87,7 @@ class Desk:
         """
         snapshot, now = self.look(), self.clock()
         told = [VERSION, snapshot.key, snapshot.trouble, view.name, view.region, view.service]
-        told += [str(sorted(view.query.items())), str(_freshness(snapshot, now)), f"{now.astimezone(UTC):%j}"]
+        told += [str(sorted(view.query.items())), str(freshness(snapshot, now)), f"{now.astimezone(UTC):%j}"]
         if view.name in {"changes", "fleet"}:
             told.append(self._timeline(view).key)
         elif view.name == "service":
@@ -158,10 +158,15 @@ class Desk:
         return known
 
 
-def _freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:
-    """Tell whether it is stale, and how many passes were missed, as far as somebody said when they are due."""
+def freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:
+    """Tell whether it is stale, and how many passes were missed, as far as somebody said when they are due.
+
+    Args:
+        snapshot: Of reports and standings, or of either alone.
+        now: The time.
+    """
     at, due = snapshot.at, snapshot.due
-    if at is None or not snapshot.passes:
+    if at is None:
         return False, 0
     if not due:
         return now - at > _UNTOLD, 0
@@ -173,7 +178,7 @@ def _freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:
 
 
 def _moment(snapshot: Snapshot, now: datetime) -> str:
-    stale, missed = _freshness(snapshot, now)
+    stale, missed = freshness(snapshot, now)
     return f"{snapshot.key}-{int(stale)}{int(bool(snapshot.trouble))}-{missed}"
 
 
@@ -185,7 +190,7 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
         now: The time.
         place: Where documents lie, in words.
     """
-    stale, missed = _freshness(snapshot, now)
+    stale, missed = freshness(snapshot, now)
     projects = sorted({each["project"] for each in (*snapshot.passes, *snapshot.standings) if each["project"]})
     due: list[Any] = [moment.isoformat() for moment in snapshot.due if moment > now]
     return {
@@ -196,6 +201,7 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
         "next": due[0] if due else None,
         "stale": stale,
         "missedPasses": missed,
+        "byHand": snapshot.by_hand,
         "reported": bool(snapshot.passes or snapshot.standings),
         "trouble": snapshot.trouble,
         "unreadable": list(snapshot.unreadable),

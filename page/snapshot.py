@@ -118,6 +118,11 @@ class Snapshot:
         said = [tuple(map(datetime.fromisoformat, told["next"])) for told in self.standings if told["next"]]
         return min(said, key=lambda moments: moments[-1]) if said else ()
 
+    @property
+    def by_hand(self) -> bool:
+        """Tell whether no pass left this, and somebody looked."""
+        return bool(self.standings) and not self.passes and not any(each["operator"] for each in self.standings)
+
     def fleet(self) -> Iterator[Data]:
         """Give every service; operators are none."""
         yield from (each for each in self.services.values() if not each["name"].startswith(OPERATOR))
