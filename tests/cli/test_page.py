@@ -172,6 +172,12 @@ def test_wrong_usage_is_told(offline, tmp_path):
     assert offline("page", "--documents", "nowhere").code == 64
     assert offline("report").code == 64
     assert offline("report", "--documents", ".", "--html", "file/below").code == 64
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/index.html").write_text("mine")
+    refused = offline("report", "--documents", ".", "--html", "own")
+    assert (refused.code, "--force" in refused.err) == (64, True)
+    empty = offline("report", "--documents", "own", "--html", "out")
+    assert (empty.code, "there is no document in" in empty.err) == (1, True)
 
 
 def test_the_page_is_served_until_it_is_stopped(offline, tmp_path):
