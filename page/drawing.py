@@ -124,7 +124,10 @@ def _parts(found: Sequence[tuple[float, float | None]]) -> list[str]:
 
 
 def ticks(first: datetime, last: datetime, box: Box) -> list[dict[str, Any]]:
-    """Give moments for the foot of a chart, at whole hours or days, with where they are."""
+    """Give moments for the foot of a chart, at whole hours or days of UTC, with where they are.
+
+    Their text is in UTC; a browser writes them anew in the zone of its reader, as all other times.
+    """
     whole = (last - first).total_seconds()
     step = next((each for each in _STEPS_S if whole / each <= _TICKS), _STEPS_S[-1])
     start = first.astimezone(UTC)
@@ -134,8 +137,9 @@ def ticks(first: datetime, last: datetime, box: Box) -> list[dict[str, Any]]:
     x = _over(first, last, box)
     found: list[dict[str, Any]] = []
     while moment <= last and len(found) <= _TICKS:
-        form = f"{moment.day} {moment:%b}" if step >= _STEPS_S[9] else f"{moment:%H:%M}"
-        found.append({"x": x(moment), "text": form})
+        of_days = step >= _STEPS_S[9]
+        text = f"{moment.day} {moment:%b}" if of_days else f"{moment:%H:%M}"
+        found.append({"x": x(moment), "at": moment.isoformat(), "form": "day" if of_days else "hour", "text": text})
         moment += timedelta(seconds=step)
     return found
 

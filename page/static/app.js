@@ -26,6 +26,7 @@
       if (each.textContent !== text) each.textContent = text;
       each.title = `${ago(then)} · ${each.dateTime}`;
     }
+    for (const each of document.querySelectorAll("text[data-at]")) each.textContent = (each.dataset.form === "day" ? day : hour).format(new Date(each.dataset.at));
     for (const each of document.querySelectorAll("[data-zone]")) each.textContent = zone;
   };
 
