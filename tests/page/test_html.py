@@ -255,6 +255,48 @@ def test_no_template_says_that_anything_is_safe():
     assert templates().autoescape is True
 
 
+SECRETS = (
+    "AKIAPLANTED7EXAMPLE0",
+    "ya29.planted-0123456789abcdef",
+    "ghp_planted0123456789abcdef0123456789",
+    "hunter2-planted",
+)
+SAID = f"cannot push: key {SECRETS[0]}, Bearer {SECRETS[1]}, {SECRETS[2]}, password: {SECRETS[3]}"
+
+
+def test_sentences_of_documents_hold_no_secret(tmp_path, fleet):
+    """Whoever wrote one into a problem or a reason: it is on no page and in no data, and the rest of it is."""
+    told = fleet.report.to_json() | {
+        "problems": [SAID],
+        "warnings": [SAID],
+        "canary": {"build": {}, "held": {"x": SAID}},
+    }
+    for each in told["services"].values():
+        each |= {"state": "failed", "problems": [SAID]}
+    told["orphaned"] = [{"region": ONE[0], "name": "left-over", "reason": SAID}]
+    known = fleet.standings.to_json() | {"warnings": [SAID]}
+    for each in known["services"]:
+        each |= {"problem": SAID, "conditions": [SAID], "needs": [{"kind": "stuck", "why": SAID}]}
+        each["trail"] = [step | {"why": SAID} for step in each["trail"]]
+        if each["rollout"]:
+            each["rollout"] |= {"why": SAID, "refused": SAID}
+    put(tmp_path / "operators/mlservice/latest/0.json", told)
+    put(tmp_path / "operators/mlservice/standings/0.json", known)
+    entry = fleet.history[0].to_json() | {"service": ONE[1], "region": ONE[0], "reason": SAID, "problems": [SAID]}
+    put(tmp_path / f"history/{ONE[1]}/{ONE[0]}/20261126T140000.000Z-run.json", entry)
+    browser = client_of(desk_of(tmp_path, fresh_s=float("inf")))
+    below = f"/s/{ONE[0]}/{ONE[1]}"
+    shown = [
+        browser.get(f"{path}{form}").text
+        for path in ("/cost", "/changes", "/operator", below)
+        for form in ("", ".json")
+    ]
+    shown += [browser.get(path).text for path in ("/", "/fleet.json", f"{below}/rollout", f"{below}/drift")]
+
+    assert {secret for secret in SECRETS for text in shown if secret in text} == set()
+    assert sum("cannot push: key" in text for text in shown) > 6
+
+
 def test_nothing_of_the_machine_is_shown(tmp_path, fleet, monkeypatch):
     """Pages hold what documents hold: no variable of the environment, no path beside the folder that was named."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/keys/planted-key.json")
