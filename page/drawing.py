@@ -137,9 +137,9 @@ def ticks(first: datetime, last: datetime, box: Box) -> list[dict[str, Any]]:
     x = _over(first, last, box)
     found: list[dict[str, Any]] = []
     while moment <= last and len(found) <= _TICKS:
-        of_days = step >= _STEPS_S[9]
-        text = f"{moment.day} {moment:%b}" if of_days else f"{moment:%H:%M}"
-        found.append({"x": x(moment), "at": moment.isoformat(), "form": "day" if of_days else "hour", "text": text})
+        form = f"{moment.day} {moment:%b}" if step >= _STEPS_S[9] else f"{moment:%H:%M}"
+        of = "day" if step >= _STEPS_S[9] else "hour"
+        found.append({"x": x(moment), "text": form, "at": moment.isoformat(), "form": of})
         moment += timedelta(seconds=step)
     return found
 

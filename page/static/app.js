@@ -26,7 +26,9 @@
       if (each.textContent !== text) each.textContent = text;
       each.title = `${ago(then)} · ${each.dateTime}`;
     }
-    for (const each of document.querySelectorAll("text[data-at]")) each.textContent = (each.dataset.form === "day" ? day : hour).format(new Date(each.dataset.at));
+    for (const each of document.querySelectorAll("text[data-at]")) {
+      each.textContent = (each.dataset.form === "day" ? day : hour).format(new Date(each.dataset.at));
+    }
     for (const each of document.querySelectorAll("[data-zone]")) each.textContent = zone;
   };
 
@@ -130,6 +132,13 @@
 
   /* Refresh: the same view again, and nothing where nothing changed. */
   let failed = 0;
+  const hear = (well) => {
+    failed = well ? 0 : failed + 1;
+    const line = document.getElementById("gone"), gone = failed > 2;
+    if (!line || line.hidden === !gone) return;
+    line.hidden = !gone;
+    say(gone ? "Nothing is heard of the server any more." : "The server is heard of again.");
+  };
   const refresh = () => window.htmx?.trigger(main(), "refresh");
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
@@ -138,11 +147,11 @@
   });
   document.addEventListener("htmx:before:response", (event) => {
     const { ctx } = event.detail, { response } = ctx;
-    if (response.status >= 400) { failed += 1; event.preventDefault(); return; }
-    failed = 0;
+    hear(response.status < 400);
+    if (response.status >= 400) event.preventDefault();
   });
   document.addEventListener("htmx:after:swap", () => { fresh(); tell(); });
-  document.addEventListener("htmx:error", () => { failed += 1; });
+  document.addEventListener("htmx:error", () => hear(false));
 
   const EVERY = 20000, LONGEST = 300000;
   const poll = () => {
@@ -155,6 +164,8 @@
       if (source) return;
       source = new EventSource(`/events?since=${encodeURIComponent(main().dataset.moment)}`);
       source.addEventListener("changed", refresh);
+      source.addEventListener("open", () => hear(true));
+      source.addEventListener("error", () => hear(false));
     };
     const close = () => { source?.close(); source = undefined; };
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));

@@ -72,7 +72,7 @@ class Standing:
             "candidate": rollout.candidate.revision if rollout.candidate else None,
             "stable": rollout.stable.revision if rollout.stable else None,
             "wait": str(step.wait) if step.wait else None,
-            "why": step.why,
+            "why": step.told,
             "refused": step.refused or None,
             "ends": step.ends.isoformat(timespec="seconds") if step.ends else None,
             "gates": [

@@ -22,6 +22,7 @@ from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import Books, Found
 from reconciler.engine.monitoring import standing as monitoring
 from reconciler.engine.monitoring.outcomes import judges_performance
+from reconciler.engine.needed import read_waiting
 from reconciler.engine.oversight import Oversight, Standing, read_oversight
 from reconciler.engine.retraining import Retraining, read_retraining, read_windows
 from reconciler.engine.session import Session
@@ -70,6 +71,7 @@ class ServiceStatus:
         monitoring: What the retraining function said of each comparison last; none where it looks at no monitors.
         unread: Why that cannot be read; empty where it can.
         budget: What its budget holds back, in sentences.
+        moving: What its rollout waits for a person to do, as the last pass of the job found it.
     """
 
     inventory: Inventory
@@ -82,6 +84,7 @@ class ServiceStatus:
     monitoring: tuple[monitoring.Standing, ...] = ()
     unread: str = ""
     budget: tuple[str, ...] = ()
+    moving: tuple[str, ...] = ()
 
     @property
     def working(self) -> bool:
@@ -112,7 +115,7 @@ class ServiceStatus:
         found = [f"NOT PRIVATE: {each.member} is let in; contradicts the spec: {each.why}" for each in self.open]
         if self.problem and self.inventory.entries:
             found.append(f"not working: {self.problem}")
-        found += [*self.needs, *([self.standing.alarm] if self.standing and self.standing.alarm else [])]
+        found += [*self.needs, *self.moving, *([self.standing.alarm] if self.standing and self.standing.alarm else [])]
         return tuple(dict.fromkeys(found)) or (() if self.working else (self.problem,))
 
     @property
@@ -281,6 +284,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
     now = session.clock.now().isoformat(timespec="seconds")
     books = Books(session).find([(i.region, i.service) for i in chosen])
     trained, measured = _trained(session, chosen), windows_said(session, chosen, seen)
+    waiting = read_waiting(session, everything)
     found = [
         ServiceStatus(
             inventory,
@@ -292,6 +296,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
             oversight.of(inventory.region, inventory.service),
             *measured.get((inventory.region, inventory.service), ((), "")),
             held_back(books, (inventory.region, inventory.service), session.clock.now()),
+            waiting.get((inventory.region, inventory.service), ()),
         )
         for inventory in chosen
     ]

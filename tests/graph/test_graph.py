@@ -81,6 +81,9 @@ def test_roles_are_drawn_where_somebody_asks():
     assert ("group of people: growth@acme.example", "run.invoker", service) in roles
     assert (service, "runs as", "service_account/global/churn-run") in roles
     assert ("service_account/global/churn-run", "secretmanager.secretAccessor", "secret: partner-key") in roles
+    function = "functions_function/europe-west1/churn-retrain"
+    assert ("service_account/global/churn-trigger", "run.invoker", function) in roles
+    assert any(what == "storage.objectUser, limited" and target == "project: acme" for _, what, target in roles)
     assert set(plain.nodes) <= set(asked.nodes)
 
 

@@ -56,6 +56,18 @@ def test_nothing_asks_a_server(written):
     assert "data-live" not in tree.all("body")[0].attributes
 
 
+def test_a_damaged_entry_is_told(tmp_path):
+    """Of the history as of any other document: the rest is written."""
+    samples.write(samples.fleet(2, history=1), tmp_path / "documents")
+    entry = next((tmp_path / "documents/history").rglob("*.json"))
+    entry.write_text("{}", encoding="utf-8")
+
+    written = write(Folder(tmp_path / "documents"), tmp_path / "report", clock=lambda: samples.NOW)
+
+    assert [each for each in written.unreadable if entry.name in each] != []
+    assert written.services == 2
+
+
 def test_a_large_fleet_is_one_table(tmp_path):
     """A file cannot be asked for its second page."""
     documents, folder = tmp_path / "documents", tmp_path / "report"

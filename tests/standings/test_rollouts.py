@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import httpx
 
-from tests.operating import spec
+from reconciler.core.inventory import Inventory
+from reconciler.engine.needed import read_waiting
+from tests.operating import REGION, spec
 from tests.standings.passes import MINE, ORDERS, Passes
 
 CANARY = {
@@ -79,6 +81,9 @@ def test_the_trail_says_why_for_each_wait(operator):
     }
     assert found.needs_you == ("its rollout waits for an approval: mlservice promote churn --step 1",)
     assert [each.kind for each in found.needs] == ["approval"]
+    mine = {(REGION, "operator_m"): Inventory(service="operator_m", region=REGION)}
+    (told_by_status,) = read_waiting(operator.session(), mine)[REGION, "churn"]
+    assert told_by_status.startswith(f"{found.needs_you[0]} (as of ")
     serving = {each.revision: (each.percent, each.tag, each.state) for each in found.versions}
     assert serving == {
         found.rollout.candidate: (20, "candidate", "serving"),

@@ -165,15 +165,16 @@ class _Drawing:
     def _roles(self, nodes: Mapping[str, Node]) -> Iterator[Edge]:
         """Give who may do what: a member, what on, and which role."""
         accounts = {account_email(a.name, self._project): str(a) for a in self._made if a.kind == ACCOUNT}
-        for address in self._made:
+        for address, want in self._made.items():
             if address.kind != MEMBERSHIP:
                 continue
             role = Membership.of(address)
             sort, _, who = role.member.rpartition(":")
             member = accounts.get(who, "") if sort == "serviceAccount" else ""
             source = member if member in nodes else self._outer(Outside(_MEMBERS.get(sort, sort) or "callers", who))
-            target = self._on(role, address, nodes)
-            limited = " (under a condition)" if role.title else ""
+            within = str(want.within)  # a function's role is on its service, which is no object of ours
+            target = within if within in nodes else self._on(role, address, nodes)
+            limited = ", limited" if role.title else ""
             yield Edge(
                 source, target, f"{role.role.removeprefix('roles/')}{limited}", Line.ACCESS, self._standing(address)[0]
             )

@@ -68,6 +68,11 @@ class Step:
     refused: str = ""
 
     @property
+    def told(self) -> str:
+        """Say why, also that it is to come: where nothing was written yet, the world is not as the step leaves it."""
+        return f"next: {self.why}" if self.writes else self.why
+
+    @property
     def writes(self) -> bool:
         """Whether the service is written: a pass that only waits makes no generation of it."""
         return self.traffic is not None or self.record is not None

@@ -44,12 +44,13 @@ def told_cost(cost: Cost, requests_per_second: Decimal, rows_per_request: Decima
     }
 
 
-def told_budget(book: BudgetBook, now: datetime) -> dict[str, Any]:
+def told_budget(book: BudgetBook, now: datetime, made: datetime | None = None) -> dict[str, Any]:
     """Give how a budget stands, as `schemas.kept.standings.BudgetStanding`.
 
     Args:
         book: What passes wrote.
         now: The time.
+        made: When the service was; None where that is not known.
     """
     over = now >= end_of(moment(book.period))
     readings = [] if over else [each for source in SOURCES if (each := latest(book.readings, source))]
@@ -58,7 +59,7 @@ def told_budget(book: BudgetBook, now: datetime) -> dict[str, Any]:
     return {
         "limit": _amount(book.amount),
         "spent": _amount(highest.cost) if highest else None,
-        "forecast": _amount(_foreseen(highest.cost, said_at)) if highest and said_at else None,
+        "forecast": _amount(_foreseen(highest.cost, said_at, made)) if highest and said_at else None,
         "currency": words.name(book.currency),
         "source": highest.source if highest else "",
         "at": words.moment(said_at),
@@ -67,11 +68,13 @@ def told_budget(book: BudgetBook, now: datetime) -> dict[str, Any]:
     }
 
 
-def _foreseen(spent: Decimal, at: datetime) -> Decimal | None:
+def _foreseen(spent: Decimal, at: datetime, made: datetime | None) -> Decimal | None:
     """Give what is spent when the month ends, if it goes on as it went; None where that is too early to say."""
     start, end = start_of(at), end_of(at)
-    part = (at - start) / (end - start)
-    return spent / Decimal(str(part)) if part >= _FORECAST_FROM else None
+    since = max(start, made) if made else start
+    if (at - since) / (end - start) < _FORECAST_FROM:
+        return None
+    return spent + spent * Decimal(str((end - at) / (at - since)))
 
 
 def _steps(book: BudgetBook, now: datetime) -> Iterator[dict[str, Any]]:

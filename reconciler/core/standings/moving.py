@@ -18,6 +18,8 @@ from schemas.kept.moving import MOST_GATES
 _MOST_CHECKS, _MOST_REJECTED, _MOST_STEPS = 12, 20, 50
 Need = tuple[str, str]
 """What a person has to see to: its sort, and a sentence."""
+SORTS = frozenset({"approval", "paused", "stuck", "pinned", "rolled back", "no data", "order refused"})
+"""What a person may have to see to about a rollout, but for a version that cannot start."""
 NOT_CARRIED_OUT = "NotCarriedOut"
 """Why traffic stays though it was decided to move it: the pass did not get that far, or was not to change anything."""
 
@@ -46,7 +48,7 @@ def told_rollout(rollout: Rollout, step: Step, *, checks: bool = True) -> dict[s
         "started": moment(record.started) if record else None,
         "since": moment(record.since) if record else None,
         "wait": name(step.wait) if step.wait else "",
-        "why": text(step.why),
+        "why": text(step.told),
         "refused": text(step.refused),
         "order": text(_ordered(rollout)),
         "forecast": moment(step.retry_at),

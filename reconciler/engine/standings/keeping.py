@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from reconciler.core import errors
 from reconciler.core.inventory import Key
+from reconciler.engine.needed import STANDINGS
 from reconciler.engine.oversight import UNSEEN
 from reconciler.engine.standings.making import Making, head, next_passes
 from reconciler.engine.standings.signals import Answers, read_answers
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from reconciler.engine.shard import Shard
     from schemas import Loaded
 
-FOLDER = "standings/"
 _UNREAD = "not looked at: no spec of it could be read; mend what the pass could not read"
 
 
@@ -77,11 +77,11 @@ def read_last(reports: Reports, shard: Shard) -> Last:
     Raises:
         ApiError: The bucket cannot be read.
     """
-    said = reports.document(f"{FOLDER}{shard.index}.json")
+    said = reports.document(f"{STANDINGS}{shard.index}.json")
     last, count = _last([said] if said is not None else [])
     if count == shard.count or last.trouble:
         return last
-    return _last(reports.documents(FOLDER))[0]  # services moved from one to another, with what is known of them
+    return _last(reports.documents(STANDINGS))[0]  # services moved from one to another, with what is known of them
 
 
 def _last(documents: Iterable[object]) -> tuple[Last, int]:
@@ -158,7 +158,7 @@ def keep_standings(
         "next": _next(made, operators, reports.operator),
         "services": told,
     }
-    reports.keep(f"{FOLDER}{shard.index}.json", document, indent=None)
+    reports.keep(f"{STANDINGS}{shard.index}.json", document, indent=None)
     return making.troubles
 
 

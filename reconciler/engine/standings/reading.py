@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.engine.standings.keeping import FOLDER
+from reconciler.engine.needed import STANDINGS
 from schemas.kept import KeptError, Standings
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def read_decided(reports: Reports, shard: int, key: Key, *, last: int) -> Decide
     Raises:
         ApiError: The bucket cannot be read.
     """
-    name = f"{FOLDER}{shard}.json"
+    name = f"{STANDINGS}{shard}.json"
     said = reports.document(name)
     if said is None:
         return Decided()

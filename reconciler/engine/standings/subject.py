@@ -113,7 +113,7 @@ def told(subject: Subject, before: Mapping[str, Any], about: About) -> dict[str,
     status = _status(subject, about)
     rollout = moving.told_rollout(subject.going.rollout, subject.going.step) if subject.going else None
     book = subject.planned.books.get(subject.key)
-    budget = money.told_budget(book, about.now) if book else None
+    budget = money.told_budget(book, about.now, _made(subject.seen)) if book else None
     retraining = {**subject.retraining, "waits": name(status.waits)} if subject.retraining else None
     found = {
         **head,
@@ -216,6 +216,12 @@ def _undone(subject: Subject, about: About) -> str:
     if mine:
         return ": ".join(filter(None, (mine[-1]["outcome"], mine[-1]["error"])))
     return "; ".join(subject.told.problems) or "nothing was written"
+
+
+def _made(seen: Observed[Any] | None) -> datetime | None:
+    """Give when the service was made."""
+    found = seen.output.get("made") if seen is not None and not seen.hidden else None
+    return found if isinstance(found, datetime) else None
 
 
 def _cost(subject: Subject) -> dict[str, Any] | None:
