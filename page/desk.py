@@ -76,14 +76,18 @@ class Desk:
     _slugs: tuple[str, dict[tuple[str, str], Data]] = ("", {})
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def look(self) -> Snapshot:
+        """Give what there is, without what was destroyed since, as far as the history was read."""
+        return self.shelf.look().after(self.shelf.timeline(wait=self.shelf.patient))
+
     def etag(self, view: View) -> str:
         """Name what a view would show now: of one name, it shows the same.
 
         Ages are told in moments: time that passes changes nothing but whether a report is stale, and its day.
         """
-        snapshot, now = self.shelf.look(), self.clock()
+        snapshot, now = self.look(), self.clock()
         told = [VERSION, snapshot.key, snapshot.trouble, view.name, view.region, view.service]
-        told += [str(sorted(view.query.items())), str(_freshness(snapshot, now)), f"{now.astimezone(UTC):%j}"]
+        told += [str(sorted(view.query.items())), str(freshness(snapshot, now)), f"{now.astimezone(UTC):%j}"]
         if view.name in {"changes", "fleet"}:
             told.append(self._timeline(view).key)
         elif view.name == "service":
@@ -96,13 +100,13 @@ class Desk:
         Raises:
             NoSuchView: There is none of that name, or no such service.
         """
-        snapshot, now = self.shelf.look(), self.clock()
+        snapshot, now = self.look(), self.clock()
         told = head(snapshot, now, self.shelf.source.place) | {"moment": self.moment()}
         return Made(view, told, self._data(view, snapshot, now))
 
     def moment(self) -> str:
         """Name what is known now, and how fresh that is: of another name, open pages are asked to look again."""
-        return f"{_moment(self.shelf.look(), self.clock())}{self.shelf.timeline(wait=self.shelf.patient).key[:8]}"
+        return f"{_moment(self.look(), self.clock())}{self.shelf.timeline(wait=self.shelf.patient).key[:8]}"
 
     def _data(self, view: View, snapshot: Snapshot, now: datetime) -> Data:
         if view.name in OF_ONE:
@@ -118,7 +122,7 @@ class Desk:
         if view.name == "cost":
             return cost_view(self.rows(snapshot), query, self.per_page)
         if view.name == "changes":
-            return changes_view(self._timeline(view), query, self.per_page)
+            return changes_view(self._timeline(view), query, self.per_page, snapshot.services)
         if view.name == "operator":
             return operator_view(snapshot)
         raise NoSuchView(view.name)
@@ -154,10 +158,15 @@ class Desk:
         return known
 
 
-def _freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:
-    """Tell whether it is stale, and how many passes were missed, as far as somebody said when they are due."""
+def freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:
+    """Tell whether it is stale, and how many passes were missed, as far as somebody said when they are due.
+
+    Args:
+        snapshot: Of reports and standings, or of either alone.
+        now: The time.
+    """
     at, due = snapshot.at, snapshot.due
-    if at is None or not snapshot.passes:
+    if at is None:
         return False, 0
     if not due:
         return now - at > _UNTOLD, 0
@@ -169,7 +178,7 @@ def _freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:
 
 
 def _moment(snapshot: Snapshot, now: datetime) -> str:
-    stale, missed = _freshness(snapshot, now)
+    stale, missed = freshness(snapshot, now)
     return f"{snapshot.key}-{int(stale)}{int(bool(snapshot.trouble))}-{missed}"
 
 
@@ -181,7 +190,7 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
         now: The time.
         place: Where documents lie, in words.
     """
-    stale, missed = _freshness(snapshot, now)
+    stale, missed = freshness(snapshot, now)
     projects = sorted({each["project"] for each in (*snapshot.passes, *snapshot.standings) if each["project"]})
     due: list[Any] = [moment.isoformat() for moment in snapshot.due if moment > now]
     return {
@@ -192,6 +201,7 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
         "next": due[0] if due else None,
         "stale": stale,
         "missedPasses": missed,
+        "byHand": snapshot.by_hand,
         "reported": bool(snapshot.passes or snapshot.standings),
         "trouble": snapshot.trouble,
         "unreadable": list(snapshot.unreadable),

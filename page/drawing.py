@@ -124,7 +124,10 @@ def _parts(found: Sequence[tuple[float, float | None]]) -> list[str]:
 
 
 def ticks(first: datetime, last: datetime, box: Box) -> list[dict[str, Any]]:
-    """Give moments for the foot of a chart, at whole hours or days, with where they are."""
+    """Give moments for the foot of a chart, at whole hours or days of UTC, with where they are.
+
+    Their text is in UTC; a browser writes them anew in the zone of its reader, as all other times.
+    """
     whole = (last - first).total_seconds()
     step = next((each for each in _STEPS_S if whole / each <= _TICKS), _STEPS_S[-1])
     start = first.astimezone(UTC)

@@ -65,7 +65,7 @@ class Snapshot:
         passes = [each for name, each in read.items() if "/latest/" in name]
         services: dict[tuple[str, str], Data] = {}
         for told in sorted(standings, key=_moment):
-            above = {"local": local, "byHand": not told["operator"]}
+            above = {"local": local, "byHand": not told["operator"], "told": told["at"]}
             services |= {(each["region"], each["name"]): {**each, **above} for each in told["services"]}
         for report in sorted(passes, key=_moment):
             for name, told in report["services"].items():
@@ -83,6 +83,25 @@ class Snapshot:
             local,
         )
 
+    def after(self, past: Past) -> Snapshot:
+        """Give the same without what was destroyed since somebody saw it: that is told of among changes alone.
+
+        Args:
+            past: What became of services; the newest entry of each counts.
+        """
+        newest: dict[tuple[str, str], Data] = {}
+        for entry in past.entries:
+            newest.setdefault((entry["region"], entry["service"]), entry)
+        ended = {key: _moment(entry) for key, entry in newest.items() if entry["outcome"] == "destroyed"}
+        gone = sorted(
+            key for key in ended.keys() & self.services.keys() if ended[key] > _when(self.services[key]["told"])
+        )
+        passes = tuple(_without(report, ended) for report in self.passes)
+        if not gone and passes == self.passes:
+            return self
+        services = {key: each for key, each in self.services.items() if key not in gone}
+        return replace(self, key=f"{self.key}-{past.key}", services=services, passes=passes)
+
     def but(self, trouble: str) -> Snapshot:
         """Give the same, as what was known before it could not be looked at."""
         return replace(self, trouble=trouble)
@@ -99,13 +118,33 @@ class Snapshot:
         said = [tuple(map(datetime.fromisoformat, told["next"])) for told in self.standings if told["next"]]
         return min(said, key=lambda moments: moments[-1]) if said else ()
 
+    @property
+    def by_hand(self) -> bool:
+        """Tell whether no pass left this, and somebody looked."""
+        return bool(self.standings) and not self.passes and not any(each["operator"] for each in self.standings)
+
     def fleet(self) -> Iterator[Data]:
         """Give every service; operators are none."""
         yield from (each for each in self.services.values() if not each["name"].startswith(OPERATOR))
 
 
+def _when(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
 def _moment(document: Data) -> datetime:
-    return datetime.fromisoformat(document.get("ended") or document["at"])
+    return _when(document.get("ended") or document["at"])
+
+
+def _without(report: Data, destroyed: Mapping[tuple[str, str], datetime]) -> Data:
+    """Leave out orphans of a report that were destroyed since."""
+    ended = _moment(report)
+    stay = [
+        each
+        for each in report["orphaned"]
+        if (each["region"], each["name"]) not in destroyed or destroyed[each["region"], each["name"]] <= ended
+    ]
+    return {**report, "orphaned": stay}
 
 
 def _joined(standing: Data | None, told: Data, name: str, report: Data) -> Data:
@@ -120,4 +159,5 @@ def _joined(standing: Data | None, told: Data, name: str, report: Data) -> Data:
     known = standing or bare
     cost = known.get("cost") or told["cost"]
     told_of = {**bare, **{name: value for name, value in known.items() if value or name not in bare}}
-    return {**told_of, "cost": cost, "report": told, "operator": report["operator"]}
+    last = max(known.get("told") or report["ended"], report["ended"], key=_when)
+    return {**told_of, "cost": cost, "report": told, "operator": report["operator"], "told": last}

@@ -148,9 +148,9 @@ def _of_the_pass(service: Data) -> Iterator[Need]:
     elif service.get("problem"):
         yield Need("not working", Tone.BAD, service["problem"], of_service("status", service))
     elif told == "held":
-        yield Need("held", Tone.NEEDS, why or _changes(report), of_operator("operator proceed", service))
+        yield Need("held", Tone.NEEDS, why or _changes(service), of_operator("operator proceed", service))
     elif told == "reported":
-        yield Need("reported", Tone.NEEDS, why or _changes(report), of_operator("plan", service))
+        yield Need("reported", Tone.NEEDS, why or _changes(service), of_operator("plan", service))
     elif told in _PERSON and why:
         yield Need(told, Tone.NEEDS, why, of_service("why", service))
 
@@ -162,8 +162,11 @@ def _twice(service: Data) -> Iterator[Need]:
         yield Need("two operators", Tone.NEEDS, why, of_operator("operator status", service))
 
 
-def _changes(report: Data) -> str:
-    return "; ".join(f"{each['action']} {each['address']}: {each['reason']}" for each in report["changes"][:3])
+def _changes(service: Data) -> str:
+    """Say what differs: as the report has it, else as the standing, which may be the only one that can be read."""
+    told = (service.get("report") or {}).get("changes") or service.get("pending") or ()
+    said = "; ".join(f"{each['action']} {each['address']}: {each['reason']}" for each in told[:_MOST])
+    return said or "The last pass left it as it is; what differs is in no report that can be read."
 
 
 def _of_the_rollout(service: Data) -> Iterator[Need]:

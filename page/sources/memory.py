@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,10 +20,12 @@ class Memory:
     Args:
         made: Gives documents by name, as the bucket would name them; called at each look.
         beside: Another place; of one name, what was made is shown.
+        hidden: Gives prefixes of which nothing is shown of the other place; called at each look.
     """
 
     made: Callable[[], Documents]
     beside: Source | None = None
+    hidden: Callable[[], Collection[str]] = frozenset
     _now: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -36,7 +38,8 @@ class Memory:
         self._now = {name: json.dumps(each, sort_keys=True).encode() for name, each in self.made().items()}
         within = (name.removeprefix(below) for name in self._now if name.startswith(below))
         own = {f"{below}{rest.partition('/')[0]}/" for rest in within if "/" in rest}
-        return tuple(sorted(own.union(self.beside.folders(below) if self.beside else ())))
+        beside = self.beside.folders(below) if self.beside else ()
+        return tuple(sorted(own.union(name for name in beside if name not in self.hidden())))
 
     def listed(self, below: str) -> Mapping[str, str]:
         """Give every document below a prefix."""

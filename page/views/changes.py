@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from page.documents import Data
 from page.query import Query
-from page.snapshot import Past
+from page.snapshot import OPERATOR, Past
 from page.words import short
 
 _MOST_CHANGES = 20
@@ -17,15 +17,16 @@ _SIGNS = {"good": "✓", "bad": "✕", "quiet": "·"}
 BY = {"operator": "operator", "ci": "git", "person": "a person"}
 
 
-def changes_view(past: Past, query: Query, per_page: int) -> Data:
+def changes_view(past: Past, query: Query, per_page: int, known: Container[tuple[str, str]] = ()) -> Data:
     """Make the view.
 
     Args:
         past: What became of all services.
         query: What of it is asked for; `kind` is who did it.
         per_page: Entries of a page.
+        known: Services that have a page, by region and name.
     """
-    told = [told_entry(each) for each in past.entries]
+    told = [{**told_entry(each), "shown": _is_shown(each, known)} for each in past.entries]
     wanted = [each for each in told if _fits(each, query)]
     pages = max(1, -(-len(wanted) // per_page))
     page = min(query.page, pages)
@@ -39,6 +40,10 @@ def changes_view(past: Past, query: Query, per_page: int) -> Data:
         "entries": wanted[(page - 1) * per_page : page * per_page],
         "unreadable": list(past.unreadable),
     }
+
+
+def _is_shown(entry: Data, known: Container[tuple[str, str]]) -> bool:
+    return (entry["region"], entry["service"]) in known and not entry["service"].startswith(OPERATOR)
 
 
 def told_entry(entry: Data) -> Data:

@@ -15,7 +15,9 @@ from page.views.fleet import row_of
 from page.words import short
 
 RECENT = 10
-_CLOUD_RUN = re.compile(r"https://[a-z0-9.-]+\.run\.app/?")
+_CLOUD_RUN = re.compile(r"https://(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+run\.app/?")
+_THIS_MACHINE = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?/?")
+"""Nothing stands before the host, such as a name that looks like one, and no path after it."""
 
 
 def service_view(service: Data, past: Past) -> Data:
@@ -28,7 +30,7 @@ def service_view(service: Data, past: Past) -> Data:
     row = row_of(service).data
     return {
         **row,
-        "url": _address(service.get("url") or ""),
+        "url": _address(service),
         "operator": service.get("operator") or "",
         "report": _report(service.get("report")),
         "problem": service.get("problem") or "",
@@ -49,9 +51,14 @@ def service_view(service: Data, past: Past) -> Data:
     }
 
 
-def _address(url: str) -> str:
-    """Give an address that a link may lead to; empty for any other."""
-    return url if url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")) else ""
+def _address(service: Data) -> str:
+    """Give an address that a link and a command may lead to: Google's, or on the emulator this machine's; else nothing.
+
+    Whoever writes documents must not get the clicks, and still less the tokens, of those who read the page.
+    """
+    url = service.get("url") or ""
+    known = _CLOUD_RUN.fullmatch(url) or (service.get("local") and _THIS_MACHINE.fullmatch(url))
+    return url if known else ""
 
 
 def _report(told: Data | None) -> Data | None:
@@ -114,19 +121,14 @@ _BODIES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _is_cloud_run(url: str) -> bool:
-    """Tell whether an address is Google's: whoever writes documents must not get the tokens of those who copy."""
-    return bool(_CLOUD_RUN.fullmatch(url))
-
-
 def _call(service: Data) -> list[Data]:
     """Say how it is asked, on the command line and by curl."""
-    url, name = _address(service.get("url") or ""), service["name"]
+    url, name = _address(service), service["name"]
     told = [{"by": "mlservice", "command": of_service("predict", service, "rows.json").words}]
-    if service.get("protocol") and (service.get("local") or _is_cloud_run(url)):
+    if url and service.get("protocol"):
         path, body = _BODIES.get(service["protocol"], _BODIES["vertex"])
         token = "$(gcloud auth print-identity-token)"  # noqa: S105 - a command that gives one
-        where = shlex.quote(f"{url}{path.format(name=name)}")
+        where = shlex.quote(f"{url.rstrip('/')}{path.format(name=name)}")
         sent = f'-H "Content-Type: application/json" -d {shlex.quote(body)} {where}'
         # A real token is for a real service: the emulator asks for none, and may be anybody's program.
         curl = f"curl {sent}" if service.get("local") else f'curl -H "Authorization: Bearer {token}" {sent}'

@@ -18,6 +18,9 @@ from reconciler.cli.planning import Target, joined, load_each, plan_documents, w
 from reconciler.core import errors
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from page.jobs import Jobs
     from page.sources import Source
     from reconciler.engine.session import Session
     from schemas import Specs
@@ -62,6 +65,7 @@ def documents(
         UsageError: There is no such folder, or the page's libraries are not installed.
     """
     _need_libraries()
+    from page.clock import clock  # noqa: PLC0415 - late, for start-up
     from page.sources import Folder, Memory  # noqa: PLC0415 - late, for start-up
     from page.sources.bucket import Bucket  # noqa: PLC0415 - late, for start-up
 
@@ -75,10 +79,11 @@ def documents(
         connection = session.connection
         _ = connection.state.there  # refuses a bucket that is somebody else's; one that is not there yet may come
         bucket = Bucket(connection.storage, connection.bucket)
-        looking = Looking(partial(_look, session, specs), partial(_is_reported, bucket))
+        emulator = connection.local.http if connection.local else ""
+        looking = Looking(partial(_look, session, specs), partial(_jobs, bucket, clock(emulator)))
         every_s = LOCAL_EVERY_S if target.local else EVERY_S
         with looking.once() if once else looking.again(every_s):
-            yield Memory(looking.documents, bucket), connection.local.http if connection.local else ""
+            yield Memory(looking.documents, bucket, looking.hidden), emulator
 
 
 @dataclass(slots=True)
@@ -87,18 +92,27 @@ class Looking:
 
     Args:
         look: Looks.
-        reported: Tells whether a job reports.
+        jobs: Tells which jobs report.
     """
 
     look: Callable[[], Standings]
-    reported: Callable[[], bool]
+    jobs: Callable[[], Jobs]
     _seen: Standings | None = None
+    _gone: frozenset[str] = frozenset()
     _said: str = ""
     _over: threading.Event = field(default_factory=threading.Event)
 
     def documents(self) -> dict[str, dict[str, Any]]:
         """Give what was seen last, as the document that a pass would have kept; nothing where a job reports."""
         return {HERE: self._seen.to_json()} if self._seen else {}
+
+    def hidden(self) -> frozenset[str]:
+        """Give folders of jobs that are gone, once there is something newer to be shown."""
+        return self._gone if self._seen else frozenset()
+
+    def _look_now(self) -> None:
+        jobs = self.jobs()
+        self._seen, self._gone = (None if jobs.reporting else self.look()), jobs.gone
 
     @contextmanager
     def once(self) -> Iterator[None]:
@@ -107,8 +121,7 @@ class Looking:
         Raises:
             ReconcilerError: It cannot be looked.
         """
-        if not self.reported():
-            self._seen = self.look()
+        self._look_now()
         yield
 
     @contextmanager
@@ -129,7 +142,7 @@ class Looking:
     def _on(self, every_s: float) -> None:
         while not self._over.is_set():
             try:
-                self._seen = None if self.reported() else self.look()
+                self._look_now()
                 self._said = ""
             except errors.ReconcilerError as error:  # what was seen stays; it is said once
                 if str(error) != self._said:
@@ -150,11 +163,12 @@ def _look(session: Session, specs: Specs | None) -> Standings:
     return standings_now(session, found, plan, environment=environment, program=version("mlservice"))
 
 
-def _is_reported(bucket: Source) -> bool:
+def _jobs(bucket: Source, now: Callable[[], datetime]) -> Jobs:
+    from page.jobs import jobs_in  # noqa: PLC0415 - late, for start-up
     from page.sources import SourceError  # noqa: PLC0415 - late, for start-up
 
     try:
-        return any(bucket.listed(f"{operator}latest/") for operator in bucket.folders("operators/"))
+        return jobs_in(bucket, now())
     except SourceError as error:
         raise errors.Unavailable("list", "operators/ of the state bucket", str(error)) from error
 

@@ -62,6 +62,25 @@ def test_without_a_job_it_looks_by_itself(shell, operator):
     assert shell("operator", "status", "--local").code != 0
 
 
+def test_a_job_that_is_gone_is_not_believed_for_ever(shell, operator):
+    """No inventory is of it, and it missed passes: what is there now is shown, and that no job reports."""
+    operator.apply(spec())
+    shell.write(spec())
+    assert shell("reconcile", "--local", env=AS_THE_JOB).code == 0
+    assert shell("destroy", "churn", "--local", "--yes").code == 0
+    shell.write(spec("other"))
+    assert shell("apply", "--local", "--yes").code == 0
+    operator.emulator.advance(7200)
+
+    done = shell("report", "--local", "--html", "out")
+
+    told = json.loads((shell.folder / "out/index.json").read_text())
+    assert done.code == 0, done.err
+    assert [each["name"] for each in told["services"]] == ["other"]
+    assert (told["byHand"], told["stale"], told["needsYou"]) == (True, False, [])
+    assert "No job reports" in page_of(shell.folder / "out").text
+
+
 def test_what_is_copied_is_a_command(tmp_path):
     """Every command that a page shows exists, with each of its options."""
     samples.write(samples.fleet(28), tmp_path)
@@ -153,6 +172,12 @@ def test_wrong_usage_is_told(offline, tmp_path):
     assert offline("page", "--documents", "nowhere").code == 64
     assert offline("report").code == 64
     assert offline("report", "--documents", ".", "--html", "file/below").code == 64
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/index.html").write_text("mine")
+    refused = offline("report", "--documents", ".", "--html", "own")
+    assert (refused.code, "--force" in refused.err) == (64, True)
+    empty = offline("report", "--documents", "own", "--html", "out")
+    assert (empty.code, "there is no document in" in empty.err) == (1, True)
 
 
 def test_the_page_is_served_until_it_is_stopped(offline, tmp_path):

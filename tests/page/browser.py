@@ -96,7 +96,7 @@ def tab(chromium: Any, address: str, *, own: str = "", **options: Any) -> Iterat
         options: Of the profile, such as `java_script_enabled`.
     """
     allowed = own or "/".join(address.split("/", 3)[:3])
-    context = chromium.new_context(timezone_id="UTC", locale="en-GB", **options)
+    context = chromium.new_context(**{"timezone_id": "UTC", "locale": "en-GB", **options})
     context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(SEES)
     opened = Tab(context.new_page())

@@ -205,19 +205,42 @@ def test_commands_are_for_what_is_shown(documents, local, ends):
     assert [each for each in commands if not each.endswith(f" {ends}")] == []
 
 
-@pytest.mark.parametrize(
-    "url", ["https://evil.example", "https://x.run.app.evil.example", "https://evil.example/.run.app", "https://[::1"]
+STRANGE = (
+    "https://evil.example",
+    "https://x.run.app.evil.example",
+    "https://evil.example/.run.app",
+    "https://[::1",
+    "http://localhost:@evil.example/",
+    "http://127.0.0.1:80@evil.example/",
+    "http://127.0.0.1.evil.example/",
+    "https://a:b@x-uc.a.run.app",
+    "https://x-uc.a.run.app@evil.example",
+    "https://x-uc.a.run.app/path",
+    "https://x-uc.a.run.app\n",
+    "http://x-uc.a.run.app",
+    "javascript:alert(1)//.run.app",
 )
-def test_a_token_is_for_google_alone(tmp_path, url):
-    """A document that names another address gets no command that sends it a token."""
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_addresses_are_of_google_or_of_this_machine(tmp_path, local):
+    """One that a document made up is no link, and in no command; this machine's is one on the emulator alone."""
     told = samples.fleet(3).standings.to_json()
-    told["services"][1]["url"] = url
+    own = {"https://x-uc.a.run.app": True, "http://127.0.0.1:8080": local, "http://localhost:80/": local}
+    urls = {**dict.fromkeys(STRANGE, False), **own}
+    told["services"] = [told["services"][1] | {"name": f"s{n}", "url": url} for n, url in enumerate(urls)]
     put(tmp_path / "operators/mlservice/standings/0.json", told)
-    service = told["services"][1]
+    browser = client_of(Desk(Shelf(Folder(tmp_path), patient=True, local=local), lambda: samples.NOW))
 
-    shown = client_of(desk_of(tmp_path)).get(f"/s/{service['region']}/{service['name']}").text
+    linked, called = {}, {}
+    for n, url in enumerate(urls):
+        tree, _ = read(browser.get(f"/s/{told['services'][n]['region']}/s{n}").text)
+        commands = [each.attributes["data-copy"] for each in tree.all("button")]
+        linked[url] = any(each.attributes["href"] == url for each in tree.all("a"))
+        called[url] = any(each.startswith("curl ") for each in commands)
 
-    assert "print-identity-token" not in shown
+    assert linked == urls
+    assert called == urls
 
 
 def test_no_template_says_that_anything_is_safe():
@@ -230,6 +253,48 @@ def test_no_template_says_that_anything_is_safe():
     assert len(found) > 8
     assert {name: each for name, each in found.items() if each} == {}
     assert templates().autoescape is True
+
+
+SECRETS = (
+    "AKIAPLANTED7EXAMPLE0",
+    "ya29.planted-0123456789abcdef",
+    "ghp_planted0123456789abcdef0123456789",
+    "hunter2-planted",
+)
+SAID = f"cannot push: key {SECRETS[0]}, Bearer {SECRETS[1]}, {SECRETS[2]}, password: {SECRETS[3]}"
+
+
+def test_sentences_of_documents_hold_no_secret(tmp_path, fleet):
+    """Whoever wrote one into a problem or a reason: it is on no page and in no data, and the rest of it is."""
+    told = fleet.report.to_json() | {
+        "problems": [SAID],
+        "warnings": [SAID],
+        "canary": {"build": {}, "held": {"x": SAID}},
+    }
+    for each in told["services"].values():
+        each |= {"state": "failed", "problems": [SAID]}
+    told["orphaned"] = [{"region": ONE[0], "name": "left-over", "reason": SAID}]
+    known = fleet.standings.to_json() | {"warnings": [SAID]}
+    for each in known["services"]:
+        each |= {"problem": SAID, "conditions": [SAID], "needs": [{"kind": "stuck", "why": SAID}]}
+        each["trail"] = [step | {"why": SAID} for step in each["trail"]]
+        if each["rollout"]:
+            each["rollout"] |= {"why": SAID, "refused": SAID}
+    put(tmp_path / "operators/mlservice/latest/0.json", told)
+    put(tmp_path / "operators/mlservice/standings/0.json", known)
+    entry = fleet.history[0].to_json() | {"service": ONE[1], "region": ONE[0], "reason": SAID, "problems": [SAID]}
+    put(tmp_path / f"history/{ONE[1]}/{ONE[0]}/20261126T140000.000Z-run.json", entry)
+    browser = client_of(desk_of(tmp_path, fresh_s=float("inf")))
+    below = f"/s/{ONE[0]}/{ONE[1]}"
+    shown = [
+        browser.get(f"{path}{form}").text
+        for path in ("/cost", "/changes", "/operator", below)
+        for form in ("", ".json")
+    ]
+    shown += [browser.get(path).text for path in ("/", "/fleet.json", f"{below}/rollout", f"{below}/drift")]
+
+    assert {secret for secret in SECRETS for text in shown if secret in text} == set()
+    assert sum("cannot push: key" in text for text in shown) > 6
 
 
 def test_nothing_of_the_machine_is_shown(tmp_path, fleet, monkeypatch):

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -88,6 +89,23 @@ def test_numbers_are_the_same_without_a_script(chromium, place, view):
     with tab(chromium, where) as scripted, tab(chromium, where, java_script_enabled=False) as plain:
         assert numbers(scripted.page.content()) == numbers(plain.page.content())
         assert plain.page.locator("main h1").count() == 1
+
+
+@pytest.mark.parametrize(("zone", "ahead"), [("Asia/Kolkata", timedelta(hours=5.5)), ("UTC", timedelta())])
+def test_charts_are_in_the_zone_of_everything_else(chromium, place, zone, ahead):
+    """Times below a chart are the reader's, as those beside it are, which the page says once."""
+    with tab(chromium, address(*place, "rollout"), timezone_id=zone) as opened:
+        found = opened.page.eval_on_selector_all(
+            "text.tick", "all => all.map(each => [each.dataset.at, each.dataset.form, each.textContent])"
+        )
+        said = opened.page.locator("[data-zone]").first.inner_text()
+
+    there = [(datetime.fromisoformat(at) + ahead, form, text) for at, form, text in found]
+    assert len(there) > 4
+    assert [text for _, _, text in there] == [
+        f"{at:%H:%M}" if form == "hour" else f"{at.day} {at:%b}" for at, form, _ in there
+    ]
+    assert zone in said or said.endswith(("Calcutta", "Kolkata"))
 
 
 def test_by_keyboard_alone_from_the_fleet_to_why(chromium, place):

@@ -6,7 +6,7 @@ import pytest
 
 from page.address import OF_ALL, OF_ONE
 from page.query import PER_PAGE
-from page.report import write
+from page.report import MARK, NotOurs, write
 from page.sources import Folder
 from tests.page import samples
 from tests.page.conftest import put
@@ -77,3 +77,107 @@ def test_a_large_fleet_is_one_table(tmp_path):
     rows = read(fleet.read_text(encoding="utf-8"))[0].all("table")[0].all("tbody")[0].all("tr")
 
     assert len(rows) == PER_PAGE + 1
+
+
+def report(documents, folder, **more):
+    """Write a report."""
+    return write(Folder(documents), folder, clock=lambda: samples.NOW, **more)
+
+
+def small(folder):
+    """Documents of a service."""
+    put(folder / "operators/mlservice/standings/0.json", samples.bare(1))
+    return folder
+
+
+def texts(folder):
+    """Every file in a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_of_somebodys_is_left_alone(tmp_path):
+    """One that holds anything but a report stays as it is, unless that is asked for; a report is written again."""
+    documents, folder = small(tmp_path / "documents"), tmp_path / "site"
+    folder.mkdir()
+    report(documents, folder)
+    report(documents, folder)
+    own = tmp_path / "own"
+    put(own / "index.html", "mine")
+    put(own / "keep.txt", "mine")
+    before = texts(own)
+
+    with pytest.raises(NotOurs):
+        report(documents, own)
+    left = texts(own)
+    report(documents, own, force=True)
+
+    assert left == before
+    assert texts(own)["keep.txt"] == before["keep.txt"]
+    assert {name: each for name, each in texts(own).items() if name != "keep.txt"} == texts(folder)
+
+
+@pytest.mark.parametrize("name", ["index.html", "cost.json", MARK, "static/app.css", "s/us-central1/model-0.html"])
+@pytest.mark.parametrize("there", [True, False])
+def test_no_file_is_written_through_a_link(tmp_path, name, there):
+    """It is replaced, and what it leads to stays as it was, or is not made."""
+    documents, folder, victim = small(tmp_path / "documents"), tmp_path / "site", tmp_path / "victim"
+    report(documents, folder)
+    if there:
+        victim.write_text("keep")
+    (folder / name).unlink()
+    (folder / name).symlink_to(victim)
+
+    report(documents, folder, force=name == MARK)
+
+    assert (victim.read_text() if victim.exists() else None) == ("keep" if there else None)
+    assert not (folder / name).is_symlink()
+
+
+@pytest.mark.parametrize("name", ["static", "s", "s/us-central1"])
+@pytest.mark.parametrize("force", [True, False])
+def test_no_folder_is_entered_through_a_link(tmp_path, name, force):
+    """Nothing is written where it leads to."""
+    documents, folder, victim = small(tmp_path / "documents"), tmp_path / "site", tmp_path / "victim"
+    victim.mkdir()
+    report(documents, folder)
+    (folder / name).rename(tmp_path / "before")
+    (folder / name).symlink_to(victim)
+
+    with pytest.raises(NotOurs):
+        report(documents, folder, force=force)
+
+    assert [*victim.iterdir()] == []
+
+
+def test_a_mark_that_is_a_link_is_none(tmp_path):
+    """It may lead to the mark of another folder."""
+    documents, folder = small(tmp_path / "documents"), tmp_path / "own"
+    report(documents, tmp_path / "site")
+    folder.mkdir()
+    (folder / MARK).symlink_to(tmp_path / "site" / MARK)
+
+    with pytest.raises(NotOurs):
+        report(documents, folder)
+
+
+def test_what_could_not_be_read_is_said(tmp_path, fleet):
+    """Of a pass and of the history, each once; everything else is written."""
+    samples.write(fleet, tmp_path / "documents")
+    entry = min((tmp_path / "documents/history").rglob("*.json"))
+    names = [entry.relative_to(tmp_path / "documents").as_posix(), "operators/mlservice/latest/0.json"]
+    for name in names:
+        put(tmp_path / "documents" / name, {"format": "mlservice/other/v1"})
+
+    written = report(tmp_path / "documents", tmp_path / "out")
+
+    assert sorted(each.split(":")[0] for each in written.unreadable) == [f"cannot read {name}" for name in names]
+    assert written.services == len(fleet.states)
+
+
+def test_no_document_at_all_is_said(tmp_path):
+    """A folder was named that is none of a bucket."""
+    (tmp_path / "documents").mkdir()
+
+    written = report(tmp_path / "documents", tmp_path / "out")
+
+    assert ["there is no document" in each for each in written.unreadable] == [True]

@@ -143,6 +143,22 @@ def test_a_stale_report_says_so(tmp_path, fleet):
     assert "5 passes were missed" in stale
 
 
+@pytest.mark.parametrize("gone", [LATEST, STANDINGS])
+@pytest.mark.parametrize("content", [None, {"format": "mlservice/report/v9"}])
+def test_either_document_alone_grows_stale(tmp_path, fleet, gone, content):
+    """The other may be lost, or newer than this program: what is left is as old as it is."""
+    samples.write(fleet, tmp_path)
+    (tmp_path / gone).unlink()
+    if content:
+        put(tmp_path / gone, content)
+
+    fresh = client_of(desk_of(tmp_path, now=samples.NOW + timedelta(minutes=9))).get("/fleet.json").json()
+    stale = client_of(desk_of(tmp_path, now=samples.NOW + timedelta(days=9))).get("/").text
+
+    assert fresh["stale"] is False
+    assert "Stale." in stale
+
+
 def test_no_report_yet(tmp_path):
     """An empty bucket is no error: the page says what writes there."""
     browser = client_of(desk_of(tmp_path))

@@ -19,7 +19,13 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def report(
     *,
-    html: Annotated[Path, typer.Option("--html", help="Folder to write to; it is made.", file_okay=False)],
+    html: Annotated[
+        Path,
+        typer.Option(
+            "--html", help="Folder to write to: a new or an empty one, or one of an earlier report.", file_okay=False
+        ),
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds something else, too.")] = False,
     file: Files = None,
     copy: Copy = None,
     environment: Environment = None,
@@ -30,19 +36,22 @@ def report(
     """Write the page as files: for CI, a bucket, an audit. They open from a disk, without JavaScript.
 
     One file for each view and each service, its data beside it as JSON, all links relative. Exits with 1 when a
-    document cannot be read: the others are written.
+    document cannot be read, which is said, or there is none: the others are written.
     """
     from page.clock import clock  # noqa: PLC0415 - late, for start-up
-    from page.report import write  # noqa: PLC0415 - late, for start-up
+    from page.report import NotOurs, write  # noqa: PLC0415 - late, for start-up
     from page.sources import SourceError  # noqa: PLC0415 - late, for start-up
 
     with documents(Target(project, local, state, environment), file, copy, once=True) as (source, emulator):
         try:
-            written = write(source, html, clock=clock(emulator), local=bool(emulator))
+            written = write(source, html, clock=clock(emulator), local=bool(emulator), force=force)
         except SourceError as error:
             raise errors.UsageError(
                 str(error), hint="the page reads operators/ and history/ of the state bucket"
             ) from error
+        except NotOurs as error:
+            hint = "another folder, or --force; no link in it is followed either way"
+            raise errors.UsageError(f"cannot write to {html}: {error}", hint=hint) from error
         except OSError as error:
             raise errors.UsageError(f"cannot write to {html}: {error.strerror}") from error
     for sentence in written.unreadable:
