@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from page.sources.source import LARGEST, SourceError, TooLarge
 
@@ -28,6 +28,8 @@ class Folder:
 
     def folders(self, below: str) -> tuple[str, ...]:
         """Name the folders in one of its folders; none where that is missing."""
+        if _leads_up(below):
+            return ()
         try:
             found = sorted(
                 each.name for each in (self.root / below).iterdir() if each.is_dir() and not each.is_symlink()
@@ -40,7 +42,7 @@ class Folder:
 
     def listed(self, below: str) -> Mapping[str, str]:
         """Give the files below a folder, with time and size. What is no plain file, such as a link, is none of ours."""
-        return dict(self._files(self.root / below))
+        return {} if _leads_up(below) else dict(self._files(self.root / below))
 
     def _files(self, folder: Path) -> Iterator[tuple[str, str]]:
         for path in sorted(folder.rglob("*.json")):
@@ -53,6 +55,8 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         """Read one file."""
+        if _leads_up(name):
+            return None
         path = self.root / name
         try:
             with open(path, "rb", opener=_plain) as file:
@@ -64,6 +68,11 @@ class Folder:
         if len(content) > LARGEST:
             raise TooLarge(name)
         return content
+
+
+def _leads_up(name: str) -> bool:
+    """Tell whether a name leads out of a folder: in a bucket it is one like any other, and documents hold any."""
+    return ".." in PurePosixPath(name).parts
 
 
 def _plain(path: str, flags: int) -> int:

@@ -10,7 +10,7 @@ from page.sources import Folder, Memory, SourceError
 from tests.page import samples
 from tests.page.conftest import client_of, desk_of, put
 
-LATEST = "operators/mlservice/latest/0.json"
+LATEST, REGION = "operators/mlservice/latest/0.json", samples.REGION
 
 
 class Counting:
@@ -125,6 +125,21 @@ def test_what_is_no_plain_file_is_passed_over(tmp_path):
     assert (len(found.services), found.unreadable, found.trouble) == (3, (), "")
     with pytest.raises(SourceError):
         Folder(tmp_path).read("operators/mlservice/latest/1.json")
+
+
+def test_no_name_leads_out_of_a_folder(tmp_path):
+    """Documents may name a service as they like: what lies beside the two prefixes is neither listed nor read."""
+    copy, name = tmp_path / "copy", "20261126T140000.000Z-run.json"
+    entry = samples.fleet(1, history=1).history[0].to_json()
+    for folder in (copy / REGION, tmp_path / REGION):
+        put(folder / name, entry)
+    put(copy / "history/of-one" / REGION / name, entry)
+    shelf, folder = Shelf(Folder(copy), patient=True), Folder(copy)
+
+    assert [len(shelf.history(each, REGION).entries) for each in ("of-one", "..")] == [1, 0]
+    assert folder.listed(f"history/../../{REGION}/") == {}
+    assert folder.folders("../") == ()
+    assert folder.read(f"../{REGION}/{name}") is None
 
 
 def test_the_newer_report_counts_and_two_operators_are_told(tmp_path):
