@@ -48,16 +48,8 @@ def model_of(name: str) -> type[Kept]:
 
 _SENTENCES = frozenset(
     (
-        "problem",
-        "problems",
-        "warnings",
-        "why",
-        "reason",
-        "error",
-        "needsYou",
-        "conditions",
-        "refused",
-        "rejected",
+        *("problem", "problems", "warnings", "why", "reason", "error", "decision", "needsYou", "conditions"),
+        *("refused", "rejected", "order", "frozen", "forced"),
     )
 )
 """Where a document has sentences: whoever wrote them may have repeated what somebody else answered."""

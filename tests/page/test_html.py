@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from page.address import OF_ALL, OF_ONE, slug
 from page.desk import Desk
+from page.documents import hidden
 from page.rendering import templates
 from page.shelf import Shelf
 from page.sources import Folder
+from schemas.kept import Standings
+from schemas.kept.words import LONGEST_TEXT
 from tests.page import samples
 from tests.page.conftest import client_of, desk_of, put
 from tests.page.structure import read
@@ -295,6 +298,21 @@ def test_sentences_of_documents_hold_no_secret(tmp_path, fleet):
 
     assert {secret for secret in SECRETS for text in shown if secret in text} == set()
     assert sum("cannot push: key" in text for text in shown) > 6
+
+
+def bound(field):
+    """How long a text may be, by its schema; None where it is something else."""
+    return field.get("maxLength")
+
+
+def test_whatever_standings_call_a_sentence_is_one():
+    """Their form tells sentences from names by how long they may be; none of those is shown as it was written."""
+    parts = [Standings.model_json_schema(), *Standings.model_json_schema()["$defs"].values()]
+    fields = [(name, field) for part in parts for name, field in part.get("properties", {}).items()]
+    sentences = {name for name, each in fields if LONGEST_TEXT in (bound(each), bound(each.get("items", {})))}
+
+    assert {"why", "needsYou"} < sentences
+    assert {name for name in sentences if SECRETS[0] in str(hidden({name: SAID}))} == set()
 
 
 def test_nothing_of_the_machine_is_shown(tmp_path, fleet, monkeypatch):
