@@ -15,7 +15,7 @@ _VERSION = frozenset(
     (
         *("image", "model", "columns", "runtime", "version", "attempt", "env", "secrets", "container", "mounts"),
         *("sidecars", "template", "cpu_millis", "memory_mib", "gpu", "concurrency", "timeout_s", "max_instances"),
-        "service_account",
+        *("gpu_zonal_redundancy", "service_account"),
     )
 )
 """Fields of a service that make another revision of it: a step of a rollout, or another budget, is no deployment."""

@@ -1,5 +1,6 @@
 """What counts as a deployment, and what as one that failed."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from page.snapshot import Past
 from page.views.changes import told_entry
 from page.views.delivery import delivery
+from reconciler.kinds.run_service.record import OUTSIDE_TEMPLATE, RunService
 from tests.page.samples import NOW
 
 
@@ -48,6 +50,13 @@ def counted(*entries, services=()):
 def test_a_deployment_makes_another_revision(more, deployments):
     """A canary of four steps is one; what is beside a service is none."""
     assert counted(entry(5, **more))["deployments"] == deployments
+
+
+def test_fields_that_make_a_revision_are_those_of_its_template():
+    """As the reconciler has them, which the page does not import."""
+    names = [each.name for each in dataclasses.fields(RunService)]
+
+    assert {name for name in names if not counted(entry(5, paths=(name,)))["deployments"]} == {*OUTSIDE_TEMPLATE}
 
 
 def test_the_share_that_failed_knows_what_was_taken_back():
