@@ -178,6 +178,10 @@ def test_wrong_usage_is_told(offline, tmp_path):
     assert (refused.code, "--force" in refused.err) == (64, True)
     empty = offline("report", "--documents", "own", "--html", "out")
     assert (empty.code, "there is no document in" in empty.err) == (1, True)
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/operators").write_text("no folder")
+    broken = offline("report", "--documents", "odd", "--html", "out")
+    assert (broken.code, "cannot list odd/operators" in broken.err) == (1, True)
 
 
 def test_the_page_is_served_until_it_is_stopped(offline, tmp_path):

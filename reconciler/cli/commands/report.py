@@ -46,9 +46,7 @@ def report(
         try:
             written = write(source, html, clock=clock(emulator), local=bool(emulator), force=force)
         except SourceError as error:
-            raise errors.UsageError(
-                str(error), hint="the page reads operators/ and history/ of the state bucket"
-            ) from error
+            raise errors.Unavailable("read", "what the page shows, operators/ and history/", str(error)) from error
         except NotOurs as error:
             hint = "another folder, or --force; no link in it is followed either way"
             raise errors.UsageError(f"cannot write to {html}: {error}", hint=hint) from error
