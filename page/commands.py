@@ -14,7 +14,6 @@ from page.documents import Data
 _ORDERS = "run.services.update, and what its apply takes"
 _STATE = "storage.objects.create on the state bucket"
 _READS = "storage.objects.get on the state bucket"
-_APPLY = "what docs/permissions.md says of its kinds"
 _STARTS = "run.jobs.run on the operator's job"
 
 
@@ -104,7 +103,6 @@ _OPERATOR = {
     "operator proceed": ("let a new version do what it holds", _STATE),
     "operator logs": ("print what the latest pass did", _READS),
     "plan": ("show what an apply would change", "reading what the specs lead to"),
-    "apply": ("make it what its spec says", _APPLY),
     "doctor": ("look for what is in the way", "reading the project"),
     "install": ("install the job that reconciles", "docs/permissions.md says which"),
 }

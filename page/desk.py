@@ -6,11 +6,11 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 from page.address import OF_ONE, View, slug
 from page.documents import Data
+from page.freshness import freshness, head
 from page.query import PER_PAGE, Query
 from page.shelf import Shelf
 from page.snapshot import Past, Snapshot
@@ -25,10 +25,6 @@ from page.views.retraining import retraining_view
 from page.views.rollout import rollout_view
 from page.views.service import service_view
 
-_UNTOLD = timedelta(minutes=30)
-"""After this a report is stale where nobody said when the next pass is due."""
-_LATE = timedelta(minutes=2)
-"""How long a pass may take before it is missed."""
 _OF_ONE: Mapping[str, Callable[[Data], Data]] = {
     "rollout": rollout_view,
     "drift": data_view,
@@ -101,12 +97,17 @@ class Desk:
             NoSuchView: There is none of that name, or no such service.
         """
         snapshot, now = self.look(), self.clock()
-        told = head(snapshot, now, self.shelf.source.place) | {"moment": self.moment()}
+        told = head(snapshot, now, self.shelf.source.place) | {"moment": self._moment(snapshot, now)}
         return Made(view, told, self._data(view, snapshot, now))
 
     def moment(self) -> str:
         """Name what is known now, and how fresh that is: of another name, open pages are asked to look again."""
-        return f"{_moment(self.look(), self.clock())}{self.shelf.timeline(wait=self.shelf.patient).key[:8]}"
+        return self._moment(self.look(), self.clock())
+
+    def _moment(self, snapshot: Snapshot, now: datetime) -> str:
+        stale, missed = freshness(snapshot, now)
+        past = self.shelf.timeline(wait=self.shelf.patient).key[:8]
+        return f"{snapshot.key}-{int(stale)}{int(bool(snapshot.trouble))}-{missed}{past}"
 
     def _data(self, view: View, snapshot: Snapshot, now: datetime) -> Data:
         if view.name in OF_ONE:
@@ -156,55 +157,3 @@ class Desk:
         if known is None:
             raise NoSuchView(f"{view.region}/{view.service}")
         return known
-
-
-def freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:
-    """Tell whether it is stale, and how many passes were missed, as far as somebody said when they are due.
-
-    Args:
-        snapshot: Of reports and standings, or of either alone.
-        now: The time.
-    """
-    at, due = snapshot.at, snapshot.due
-    if at is None:
-        return False, 0
-    if not due:
-        return now - at > _UNTOLD, 0
-    missed = sum(now > moment + _LATE for moment in due)
-    every = due[-1] - due[0]
-    if missed == len(due) and every:
-        missed += int((now - due[-1] - _LATE) / every)
-    return missed >= 2, missed  # noqa: PLR2004 - one may be late, two are silence
-
-
-def _moment(snapshot: Snapshot, now: datetime) -> str:
-    stale, missed = freshness(snapshot, now)
-    return f"{snapshot.key}-{int(stale)}{int(bool(snapshot.trouble))}-{missed}"
-
-
-def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
-    """Say of when a page is.
-
-    Args:
-        snapshot: What is shown.
-        now: The time.
-        place: Where documents lie, in words.
-    """
-    stale, missed = freshness(snapshot, now)
-    projects = sorted({each["project"] for each in (*snapshot.passes, *snapshot.standings) if each["project"]})
-    due: list[Any] = [moment.isoformat() for moment in snapshot.due if moment > now]
-    return {
-        "place": place,
-        "target": " --local" if snapshot.local else "",
-        "projects": projects,
-        "at": snapshot.at.isoformat() if snapshot.at else None,
-        "next": due[0] if due else None,
-        "stale": stale,
-        "missedPasses": missed,
-        "byHand": snapshot.by_hand,
-        "reported": bool(snapshot.passes or snapshot.standings),
-        "trouble": snapshot.trouble,
-        "unreadable": list(snapshot.unreadable),
-        "moment": "",
-        "program": VERSION,
-    }

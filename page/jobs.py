@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from page.desk import freshness
-from page.documents import Data, parsed
+from page.freshness import freshness
+from page.shelf import document
 from page.snapshot import OPERATOR, Snapshot
-from page.sources import Source, TooLarge
+from page.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,5 @@ def jobs_in(bucket: Source, now: datetime) -> Jobs:
 def _is_silent(bucket: Source, operator: str, now: datetime) -> bool:
     """Tell whether a job missed passes, or left nothing that can be read."""
     names = [name for kind in ("latest", "standings") for name in bucket.listed(f"{operator}{kind}/")]
-    left = Snapshot.of("", {name: read for name in names if (read := _read(bucket, name)) is not None})
+    left = Snapshot.of("", {name: read for name in names if (read := document(bucket, name)) is not None})
     return left.at is None or freshness(left, now)[0]
-
-
-def _read(bucket: Source, name: str) -> Data | str | None:
-    try:
-        text = bucket.read(name)
-    except TooLarge as error:
-        return str(error)
-    return None if text is None else parsed(name, text)

@@ -18,7 +18,7 @@ from page.address import Links, View, slug
 from page.desk import Made
 from page.query import Query
 from page.strings import TITLES, WAITS
-from page.views.rollout import said
+from page.views.rollout import said, unit_of, verdict
 
 
 @cache
@@ -38,9 +38,11 @@ def templates() -> Environment:
         "ms": words.milliseconds,
         "amount": words.amount,
         "lasting": words.lasting,
-        "counted": lambda count, one, many="": words.counted(count, one, many),
+        "counted": words.counted,
         "short": words.short,
         "said": said,
+        "unit": unit_of,
+        "verdict": verdict,
         "odds": words.odds,
         "compact": compact,
         "day": words.day,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from page.documents import Data, parsed
 from page.snapshot import Past, Snapshot
@@ -110,18 +111,11 @@ class Shelf:
         """Read documents in parallel; those that are gone since they were listed are left out."""
         wanted = [*names]
         if len(wanted) <= 1:
-            read = [self._one(name) for name in wanted]
+            read = [document(self.source, name) for name in wanted]
         else:
             with ThreadPoolExecutor(min(READERS, len(wanted))) as pool:
-                read = [*pool.map(self._one, wanted)]
+                read = [*pool.map(partial(document, self.source), wanted)]
         return {name: each for name, each in zip(wanted, read, strict=True) if each is not None}
-
-    def _one(self, name: str) -> Data | str | None:
-        try:
-            text = self.source.read(name)
-        except TooLarge as error:
-            return str(error)
-        return None if text is None else parsed(name, text)
 
     def timeline(self, *, wait: bool = True) -> Past:
         """Give what became of all services, the newest first.
@@ -180,6 +174,23 @@ class Shelf:
         """Hold no more entries than `KEPT`: entries never change, so any may go."""
         for name in [name for name in self._entries if name not in needed][: max(0, len(self._entries) - KEPT)]:
             del self._entries[name]
+
+
+def document(source: Source, name: str) -> Data | str | None:
+    """Read a document: plain data, or a sentence that says why it cannot be read; None where it is gone.
+
+    Args:
+        source: Where it lies.
+        name: As the bucket has it.
+
+    Raises:
+        SourceError: No document can be read there now.
+    """
+    try:
+        text = source.read(name)
+    except TooLarge as error:
+        return str(error)
+    return None if text is None else parsed(name, text)
 
 
 def _named(found: object) -> str:

@@ -31,16 +31,6 @@ def lasting(seconds: float) -> str:
     return f"{whole // _DAY} days"
 
 
-def ago(then: datetime | None, now: datetime) -> str:
-    """Say how long ago something was, or in how long it will be."""
-    if then is None:
-        return UNKNOWN
-    seconds = (now - then).total_seconds()
-    if seconds < 0:
-        return f"in {lasting(-seconds)}"
-    return f"{lasting(seconds)} ago" if round(seconds) else "now"
-
-
 def clock(then: datetime, now: datetime) -> str:
     """Give a moment in UTC, without its date where that is today's: `14:05`, `26 Nov 14:05`, `26 Nov 2025`."""
     here, today = then.astimezone(UTC), now.astimezone(UTC)

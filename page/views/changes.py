@@ -7,13 +7,13 @@ from collections.abc import Container, Iterable
 from page.documents import Data
 from page.query import Query
 from page.snapshot import OPERATOR, Past
+from page.state import SIGNS
 from page.words import short
 
 _MOST_CHANGES = 20
 _MARKS = "mlservice.dev/"
 """Annotations in which passes keep their own books: what they hold is told in words beside."""
 _TONES = {"changed": "good", "ok": "good", "destroyed": "quiet", "partly": "bad", "failed": "bad", "refused": "bad"}
-_SIGNS = {"good": "✓", "bad": "✕", "quiet": "·"}
 BY = {"operator": "operator", "ci": "git", "person": "a person"}
 
 
@@ -56,7 +56,7 @@ def told_entry(entry: Data) -> Data:
         "at": entry["ended"],
         "outcome": entry["outcome"],
         "tone": tone,
-        "sign": _SIGNS[tone],
+        "sign": SIGNS[tone],
         "decision": entry["decision"],
         "reason": entry["reason"],
         "problems": list(entry["problems"]),

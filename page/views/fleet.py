@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from page.documents import Data
-from page.query import Query
+from page.needs import needs_of, needs_of_operator
+from page.query import STATES, Query
 from page.snapshot import Snapshot
-from page.state import State, Tone, is_moving, needs_of, needs_of_operator, state_of
+from page.state import State, Tone, is_moving, state_of
 from page.views.measures import drift, money, serving, signals, traffic
 from page.words import short
 
@@ -41,7 +42,7 @@ def rows(snapshot: Snapshot) -> tuple[Row, ...]:
 def row_of(service: Data) -> Row:
     """Make the row of one service."""
     needs = needs_of(service)
-    state = state_of(service, needs)
+    state = state_of(service, [need.state for need in needs])
     labels = dict(service.get("labels") or {})
     told = {name: service.get(name) or "" for name in ("region", "name", "project", "environment", "owner", "commit")}
     data = {
@@ -145,8 +146,8 @@ def _is_in(row: Row, state: str) -> bool:
 def _counted(found: Iterable[Row]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for row in found:
-        counts.update(state for state in ("needs-you", "failing", "moving", "quiet", "well") if _is_in(row, state))
-    return {state: counts[state] for state in ("needs-you", "failing", "moving", "quiet", "well")}
+        counts.update(state for state in STATES if _is_in(row, state))
+    return {state: counts[state] for state in STATES}
 
 
 def _choices(found: Iterable[Row]) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from page.commands import of_operator
 from page.documents import Data
 from page.snapshot import OPERATOR, Snapshot
+from page.state import SIGNS
 from page.words import short
 
 
@@ -33,7 +34,7 @@ def operator_view(snapshot: Snapshot) -> Data:
 def _pass(report: Data, standing: Data | None) -> Data:
     states = Counter(each["state"] for name, each in report["services"].items() if not name.startswith(OPERATOR))
     bundle, build, source = report["bundle"] or {}, report["build"] or {}, report["source"] or {}
-    well = not report["exitCode"]
+    tone = "bad" if report["exitCode"] else "good"
     return {
         "operator": report["operator"],
         "shard": report["shard"]["index"],
@@ -41,8 +42,8 @@ def _pass(report: Data, standing: Data | None) -> Data:
         "started": report["started"],
         "ended": report["ended"],
         "seconds": report["seconds"],
-        "tone": "good" if well else "bad",
-        "sign": "✓" if well else "✕",
+        "tone": tone,
+        "sign": SIGNS[tone],
         "exitCode": report["exitCode"],
         "changed": report["changed"],
         "services": sum(states.values()),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from page.documents import Data
+from page.state import SIGNS
 from page.views.fleet import row_of
 
 _ACTED = {"Start": ("good", "trains"), "Promote": ("good", "promoted")}
 _HELD = {"Skip": "held back", "NotStarted": "could not be started", "Refuse": "not taken"}
-_STATES = {"Succeeded": ("good", "✓"), "Failed": ("bad", "✕"), "Cancelled": ("quiet", "·")}
-_SIGNS = {"good": "✓", "quiet": "·", "bad": "✕"}
+_STATES = {"Succeeded": "good", "Failed": "bad", "Cancelled": "quiet"}
 
 
 def retraining_view(service: Data) -> Data:
@@ -36,7 +36,7 @@ def _decision(each: Data) -> Data:
         tone = "bad"
     names = ("at", "trigger", "action", "why", "guard", "until", "run")
     told = {name: each.get(name) for name in names}
-    return {**told, "tone": tone, "sign": _SIGNS[tone], "words": words, "acts": each["action"] in _ACTED}
+    return {**told, "tone": tone, "sign": SIGNS[tone], "words": words, "acts": each["action"] in _ACTED}
 
 
 def _guards(decisions: list[Data]) -> list[Data]:
@@ -47,6 +47,6 @@ def _guards(decisions: list[Data]) -> list[Data]:
 
 
 def _run(each: Data) -> Data:
-    tone, sign = _STATES.get(each["status"], ("moving", "→"))
+    tone = _STATES.get(each["status"], "moving")
     names = ("trigger", "status", "name", "claimed", "ended", "why", "rows", "version", "better", "forced")
-    return {**{name: each.get(name) for name in names}, "tone": tone, "sign": sign}
+    return {**{name: each.get(name) for name in names}, "tone": tone, "sign": SIGNS[tone]}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from page.documents import Data
-from page.state import is_moving
+from page.state import SIGNS, is_moving
 from page.views.fleet import row_of
 from page.words import number, odds, share, short
 
@@ -30,7 +30,6 @@ _VERDICTS = {
     "StableFails": ("needs", "the stable version fails it"),
     "Waiting": ("quiet", "waits"),
 }
-_SIGNS = {"good": "✓", "bad": "✕", "needs": "!", "quiet": "·"}
 
 
 def rollout_view(service: Data) -> Data:
@@ -45,7 +44,6 @@ def rollout_view(service: Data) -> Data:
         "gates": [_gate(each, trail) for each in (rollout or {}).get("gates") or ()],
         "checks": [_verdict(each, "check") for each in (rollout or {}).get("checks") or ()],
         "rejected": list((rollout or {}).get("rejected") or ()),
-        "traffic": row_of(service).data["traffic"],
         "byHand": bool(service.get("byHand")),
         "percents": [] if service.get("byHand") else _percents(trail),
         "decisions": [_decision(each) for each in [*reversed(trail)][:DECISIONS]],
@@ -73,25 +71,40 @@ def _steps(rollout: Data | None) -> list[Data]:
     return told
 
 
+def verdict(named: str) -> dict[str, str]:
+    """Say how a verdict is: its words, its tone and that one's sign.
+
+    Args:
+        named: As standings have it.
+    """
+    tone, words = _VERDICTS.get(named, ("quiet", named))
+    return {"words": words, "tone": tone, "sign": SIGNS[tone]}
+
+
 def _verdict(each: Data, named: str) -> Data:
-    tone, words = _VERDICTS.get(each["verdict"], ("quiet", each["verdict"]))
-    return {"name": each[named], "verdict": each["verdict"], "words": words, "tone": tone, "sign": _SIGNS[tone]} | {
-        "why": each["why"]
-    }
+    return {"name": each[named], "verdict": each["verdict"], **verdict(each["verdict"]), "why": each["why"]}
+
+
+def unit_of(gate: str) -> str:
+    """Give the unit of a gate's values: `share`, `bits`, or `number` where nobody knows the gate.
+
+    Args:
+        gate: Its name.
+    """
+    return GATES.get(gate, ("", "number"))[1]
 
 
 def _gate(gate: Data, trail: Sequence[Data]) -> Data:
-    title, unit = GATES.get(gate["gate"], (gate["gate"], "number"))
+    title, of = GATES.get(gate["gate"], (gate["gate"], ""))[0], unit_of(gate["gate"])
     points = _series(gate["gate"], trail)
     told = {name: gate[name] for name in ("samples", "needed", "candidate", "stable", "limit", "evidence", "border")}
     return {
         **_verdict(gate, "gate"),
         **told,
         "title": title,
-        "unit": unit,
+        "unit": of,
         "odds": odds(gate["evidence"]),
-        "border": gate["border"],
-        "sentence": _sentence(gate, title, unit),
+        "sentence": _sentence(gate, title, of),
         "points": points,
         "shownOf": sum(any(each["gate"] == gate["gate"] for each in step["gates"]) for step in trail),
     }
@@ -153,17 +166,8 @@ def _percents(trail: Sequence[Data]) -> list[Data]:
 def _decision(each: Data) -> Data:
     names = ("since", "until", "count", "phase", "step", "percent", "action", "wait", "why")
     told = {name: each[name] for name in names}
-    gates = [
-        {
-            **_verdict(gate, "gate"),
-            "candidate": gate["candidate"],
-            "stable": gate["stable"],
-            "limit": gate["limit"],
-            "samples": gate["samples"],
-            "unit": GATES.get(gate["gate"], ("", "number"))[1],
-        }
-        for gate in each["gates"]
-    ]
+    values = ("verdict", "why", "candidate", "stable", "limit", "samples")
+    gates = [{"name": gate["gate"]} | {value: gate[value] for value in values} for gate in each["gates"]]
     moves = bool(each["action"])
     return {**told, "version": short(each["version"]), "gates": gates, "acts": moves, "seconds": _seconds(each)}
 

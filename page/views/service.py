@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from page.commands import Command, of_operator, of_service
 from page.documents import Data
 from page.snapshot import Past
-from page.state import is_moving
+from page.state import SIGNS, is_moving
 from page.views.changes import told_entry
 from page.views.fleet import row_of
 from page.words import short
@@ -65,17 +65,16 @@ def _report(told: Data | None) -> Data | None:
     return {"state": told["state"], "problems": list(told["problems"])} if told else None
 
 
-_GOOD, _BAD = ("good", "✓"), ("bad", "✕")
-_CONDITIONS = {"true": _GOOD, "succeeded": _GOOD, "false": _BAD, "failed": _BAD}
+_CONDITIONS = {"true": "good", "succeeded": "good", "false": "bad", "failed": "bad"}
 
 
 def _condition(text: str) -> Data:
     """Read what Cloud Run says of a service: `Ready: succeeded`, `RoutesReady: failed: why`."""
     name, _, said = text.partition(": ")
     state, _, why = said.partition(": ")
-    tone, sign = _CONDITIONS.get(state.lower(), ("quiet", "·"))
+    tone = _CONDITIONS.get(state.lower(), "quiet")
     words = why if state.lower() in _CONDITIONS else said
-    return {"name": name, "tone": tone, "sign": sign, "text": words}
+    return {"name": name, "tone": tone, "sign": SIGNS[tone], "text": words}
 
 
 def _version(each: Data) -> Data:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from page.address import View
 from page.desk import Desk
 from page.headers import POLICY
 from page.live import Events
@@ -244,6 +245,25 @@ def test_pages_name_the_moment_they_were_made_of(documents):
 
     assert main.attributes["data-moment"] == desk.moment()
     assert main.attributes["data-tag"] == browser.get("/").headers["etag"]
+
+
+def test_what_changes_while_a_page_is_made_is_heard(tmp_path):
+    """Its moment is that of what it shows, and not of what was there when it was finished."""
+    samples.write(samples.fleet(2, history=0), tmp_path)
+    next_pass = [samples.fleet(3, history=0)]
+
+    def clock():
+        if next_pass:
+            samples.write(next_pass.pop(), tmp_path)
+        return SOON
+
+    desk = Desk(Shelf(Folder(tmp_path), fresh_s=-1.0, past_fresh_s=-1.0, patient=True), clock)
+
+    made = desk.make(View("fleet"))
+    told = heard(Events(desk, look_s=0.0, heartbeat_s=0.0), made.head["moment"], 2)
+
+    assert made.data["total"] == 2
+    assert told[1].startswith(f"id: {desk.moment()}\nevent: changed\n")
 
 
 def test_nobody_waits_for_the_past(documents):
