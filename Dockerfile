@@ -50,13 +50,13 @@ ENV HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     ORT_DISABLE_TELEMETRY=1
+USER 65532:65532
 
 FROM base AS reconciler
 COPY --from=build-reconciler /app/.venv /app/.venv
 COPY --from=build-reconciler /app/schemas /app/schemas
 COPY --from=build-reconciler /app/reconciler /app/reconciler
 COPY --from=build-reconciler /app/runtime /app/runtime
-USER 65532:65532
 ENTRYPOINT ["python", "-m", "reconciler.cli"]
 CMD ["reconcile"]
 
@@ -64,7 +64,6 @@ FROM base AS page
 COPY --from=build-page /app/.venv /app/.venv
 COPY --from=build-page /app/schemas /app/schemas
 COPY --from=build-page /app/page /app/page
-USER 65532:65532
 EXPOSE 8080
 CMD ["python", "-m", "page"]
 
@@ -72,7 +71,6 @@ FROM base AS runtime
 COPY --from=build-runtime /app/.venv /app/.venv
 COPY --from=build-runtime /app/schemas /app/schemas
 COPY --from=build-runtime /app/runtime /app/runtime
-USER 65532:65532
 EXPOSE 8080
 # Cloud Run sets PORT, Vertex AI sets AIP_HTTP_PORT; the server reads both.
 CMD ["python", "-m", "runtime"]

@@ -156,9 +156,9 @@ class Meaning:
     def signed(self, sign: str, sides: list[Node]) -> Node:
         """What an operator makes of its sides."""
         if sign in ("||", "&&"):
-            return (_any_of if sign == "||" else _all_of)(sides)
+            return _settled(sides, sign == "||")
         if sign == "!":
-            return lambda context: not _truth(sides[0](context))
+            return lambda context: not truth(sides[0](context))
         if sign == "-" and len(sides) == 1:
             return lambda context: -_number(sides[0](context))
         if sign not in COMPARED:
@@ -201,7 +201,12 @@ class Meaning:
         return METHODS
 
 
-def _truth(value: Any) -> bool:
+def truth(value: Any) -> bool:
+    """A value that must be true or false.
+
+    Raises:
+        TypeError: It is neither.
+    """
     if not isinstance(value, bool):
         raise TypeError(value)
     return value
@@ -213,12 +218,25 @@ def _number(value: Any) -> int:
     return value
 
 
-def _any_of(nodes: list[Node]) -> Node:
-    return lambda context: any(_truth(node(context)) for node in nodes)
+def _settled(nodes: list[Node], by: bool) -> Node:  # noqa: FBT001 - the truth that settles it
+    """`||` and `&&`: a side that settles it does so in any order, whatever is wrong with the others.
 
+    Source: https://github.com/google/cel-spec/blob/master/doc/langdef.md, "Logical Operators".
+    """
 
-def _all_of(nodes: list[Node]) -> Node:
-    return lambda context: all(_truth(node(context)) for node in nodes)
+    def found(context: Any) -> bool:
+        wrong: Exception | None = None
+        for node in nodes:
+            try:
+                if truth(node(context)) is by:
+                    return by
+            except WITHOUT_A_VALUE as error:
+                wrong = wrong or error
+        if wrong is not None:
+            raise wrong
+        return not by
+
+    return found
 
 
 def _timestamp(text: Any) -> datetime:

@@ -183,12 +183,8 @@ class Batcher:
         return free and (not self._model.batchable or self._is_enough())
 
     def _is_enough(self) -> bool:
-        """Whether the next call is worth making now, also beside another: a full batch, or half of the crowd."""
-        return self._is_full() or self._waiting_rows >= self._share()
-
-    def _is_full(self) -> bool:
-        """Whether waiting any longer makes the next batch no larger."""
-        return self._waiting_rows >= self._limits.max_rows or bool(self._large)
+        """Whether the next call is worth making now, also beside another: a full batch, a piece, or half the crowd."""
+        return bool(self._large) or self._waiting_rows >= self._share()
 
     @property
     def waiting(self) -> int:
@@ -211,7 +207,9 @@ class Batcher:
             if not batch:
                 continue
             rows = sum([work.rows for work in batch])
-            if self._cost.of(rows) <= self._inline_s:
+            # A device works through its calls in turn: one on the loop would keep it for the one before as well.
+            behind = self._on_device and self._running
+            if self._cost.of(rows) <= self._inline_s and not behind:
                 began = self.clock()
                 self._deliver(batch, self._call(batch), began, self.clock())
             else:

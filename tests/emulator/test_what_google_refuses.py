@@ -231,6 +231,7 @@ def test_roles_of_services_that_are_not_all_known_may_be_granted(shared_emulator
         "/" * 4000 + "\na.b",
         "---a - !!b",
         "[1, 2,] == [] && f(a, b).c()",
+        r"""a == r'\' || b == br"\" """,
     ],
 )
 def test_cel_is_taken(text):
@@ -268,6 +269,12 @@ def test_cel_is_taken(text):
         r"'\d'",
         r"'\ud800'",
         r"'\U00110000'",
+        r"r'\''",
+        "rb'a'",
+        "'a\rb'",
+        "größe == 1",
+        "a == \u0661",
+        "a ==\u00a01",
     ],
 )
 def test_what_is_no_cel_is_not(text):
@@ -282,6 +289,7 @@ def test_what_is_no_cel_is_not(text):
         ("0x1F", cel.Literal(31)),
         ("7u", cel.Other()),
         (r"'a\'\x41\102\u0043\t'", cel.Literal("a'ABC\t")),
+        (r"'\X41'", cel.Literal("A")),
         (r"r'a\x41'", cel.Literal("a\\x41")),
         ("""'''a'b'''""", cel.Literal("a'b")),
         ("b'a'", cel.Other()),

@@ -81,6 +81,8 @@ def test_random_policies_are_decided_as_a_naive_reader_would():
         ('api.getAttribute("iam.googleapis.com/modifiedGrantsByRole", []).hasOnly(["roles/run.invoker"])', True),
         ('(resource.name == "x" || !(resource.type == "y")) && true', True),
         ("!!false", False),
+        ('timestamp("x") < request.time || resource.service == "storage.googleapis.com"', True),
+        ('"a" && resource.name == "x"', False),
     ],
 )
 def test_conditions_of_the_documentation_are_evaluated(expression, truth):

@@ -317,6 +317,8 @@ SUBJECT = Subject({"a": "x", "list": ["x", "y"], "n": 1}, {"subject": "s"}, {"re
         ("attribute.ref.startsWith('refs/heads/') && assertion.a.contains('x')", True),
         ("attribute.ref.extract('refs/heads/{name}')", "main"),
         ("assertion.n == 1 || assertion.b == 'x'", True),
+        ("assertion.b == 'x' || assertion.n == 1", True),
+        ("assertion.b == 'x' && assertion.n == 2", False),
     ],
 )
 def test_expressions(expression, found):
@@ -332,6 +334,9 @@ def test_expressions(expression, found):
         "assertion.a in assertion.n",
         "'x' in assertion.a",
         "assertion.a.getHours()",
+        "assertion.a ? 'x' : 'y'",
+        "assertion.b == 'x' || assertion.n == 2",
+        "assertion.n == 1 && assertion.b == 'x'",
     ],
 )
 def test_expressions_without_a_value(expression):

@@ -11,12 +11,15 @@ import pytest
 
 from runtime.data.answers import Refused
 from runtime.protocols import Query
-from runtime.serving.batching import Batcher, Limits
+from runtime.serving.batching import INLINE_ON_DEVICE_S, Batcher, Cost, Limits
 from runtime.serving.failures import DeviceLost
 from runtime.telemetry.metrics import ModelMetrics
 from tests.runtime import virtual_time
 from tests.runtime.queues import CALL_S, IN_THREAD, INLINE, Asked, Doubling, OnDevice, Queue, doubled
 from tests.runtime.test_failures import ASSERTED, AcceleratorError
+
+BATCH_IN_THREAD = Cost(call_s=0.0, row_s=INLINE_ON_DEVICE_S / 2)
+"""One row is called on the loop, a full batch is not."""
 
 
 def on_device(loop, cost=IN_THREAD, **options):
@@ -136,6 +139,25 @@ def test_threads_that_were_warmed_up_are_used_first():
         queue.ask(1)
         await asyncio.sleep(CALL_S * 2)
         assert queue.threads == 0
+
+    virtual_time.run(work)
+
+
+def test_what_is_cheap_is_not_called_on_the_loop_behind_another_call():
+    """The loop would wait for both: the device comes to the second one when it is done with the first."""
+
+    async def work(loop):
+        queue = on_device(loop, BATCH_IN_THREAD)
+        queue.ask(*range(12))
+        await asyncio.sleep(CALL_S / 2)
+        small = queue.ask(7)
+        await asyncio.sleep(1)
+        alone = queue.ask(9)
+        await asyncio.sleep(0.001)
+
+        assert queue.model.sizes == [4, 4, 1, 4, 1]
+        assert small.at == pytest.approx(2 * CALL_S, abs=0.002)
+        assert alone.answer == doubled(9)
 
     virtual_time.run(work)
 

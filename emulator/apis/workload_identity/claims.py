@@ -16,13 +16,13 @@ from functools import lru_cache
 from typing import Any
 
 from emulator.identity import cel
-from emulator.identity.conditions import METHODS, WITHOUT_A_VALUE, Meaning, Node
+from emulator.identity.conditions import METHODS, WITHOUT_A_VALUE, Meaning, Node, truth
 
 NAMES = ("assertion", "google", "attribute")
 """What an expression may ask of."""
 
 
-class MissingError(Exception):
+class MissingError(ValueError):
     """An expression asks for a claim or an attribute that is not there."""
 
 
@@ -50,6 +50,8 @@ def value(expression: str, subject: Subject) -> Any:
     """
     try:
         return parsed(expression)(subject)
+    except MissingError:
+        raise
     except WITHOUT_A_VALUE as error:
         raise MissingError(expression) from error
 
@@ -78,7 +80,7 @@ class _Meaning(Meaning):
         """`a ? b : c`, `a in b`, `a + b` of texts, beside the others."""
         if sign == "?:":
             asked, yes, no = sides
-            return lambda subject: yes(subject) if asked(subject) else no(subject)
+            return lambda subject: yes(subject) if truth(asked(subject)) else no(subject)
         if sign == "in":
             return lambda subject: sides[0](subject) in _members(sides[1](subject))
         if sign == "+":
