@@ -7,11 +7,11 @@ from typing import Any
 
 from reconciler.core.planned import refuse_broken
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.kept_standings import Decided, read_decided
 from reconciler.engine.oversight import Oversight, Standing, read_oversight
 from reconciler.engine.reports import Reports
 from reconciler.engine.retraining import Retraining, read_retraining, region_among
 from reconciler.engine.session import Session
-from reconciler.engine.standings.reading import Decided, read_decided
 from reconciler.engine.status import RETRAINS
 
 

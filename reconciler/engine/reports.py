@@ -12,7 +12,7 @@ from reconciler.core import errors
 from reconciler.core.bundle import BundleError, Pointer
 from reconciler.engine.session import Session
 from reconciler.gcp.calls import CALL_TIMEOUT_S, calling
-from schemas.kept import KeptError, PassReport
+from schemas.kept import KeptError, PassReport, compact
 from schemas.redaction import redacted_data
 
 FORMAT = PassReport.form()
@@ -95,11 +95,11 @@ class Reports:
 
     def documents(self, below: str) -> list[dict[str, Any]]:
         """Read the JSON documents below a folder; one that cannot be read is an empty one."""
-        found = [self._content(blob) for blob in self._listed(below)]
+        found = self.session.pool.gather([partial(self._content, blob) for blob in self._listed(below)])
         return [_document(content) for content in found if content is not None]
 
     def keep(
-        self, name: str, document: Mapping[str, Any], *, generation: int | None = None, indent: int | None = 1
+        self, name: str, document: Mapping[str, Any], *, generation: int | None = None, large: bool = False
     ) -> None:
         """Write a JSON document.
 
@@ -107,12 +107,12 @@ class Reports:
             name: Below the operator's folder.
             document: Its content.
             generation: Of the one that it may replace, 0 for none; None: of any.
-            indent: None for large ones, which only programs read.
+            large: It may be, and only programs read it.
 
         Raises:
             Conflict: Another generation is there.
         """
-        self._put(name, json.dumps(document, indent=indent), generation)
+        self._put(name, compact(document) if large else json.dumps(document, indent=1), generation)
 
     def generation(self, name: str) -> int:
         """Give the generation of an object; 0 where there is none."""

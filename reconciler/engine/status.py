@@ -18,11 +18,13 @@ from reconciler.core.membership import ANY_ROLE, EVERYONE, EVERYONE_SIGNED_IN, K
 from reconciler.core.naming import label_value
 from reconciler.core.objects import Observed
 from reconciler.core.planned import refuse_broken
+from reconciler.core.standings.moving import Need
+from reconciler.core.standings.training import held
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.kept_standings import read_waiting
 from reconciler.engine.ladder.books import Books, Found
 from reconciler.engine.monitoring import standing as monitoring
 from reconciler.engine.monitoring.outcomes import judges_performance
-from reconciler.engine.needed import read_waiting
 from reconciler.engine.oversight import Oversight, Standing, read_oversight
 from reconciler.engine.retraining import Retraining, read_retraining, read_windows
 from reconciler.engine.session import Session
@@ -71,7 +73,7 @@ class ServiceStatus:
         monitoring: What the retraining function said of each comparison last; none where it looks at no monitors.
         unread: Why that cannot be read; empty where it can.
         budget: What its budget holds back, in sentences.
-        moving: What its rollout waits for a person to do, as the last pass of the job found it.
+        moving: What its rollout waits for a person to do, as the last pass of the job found it, each with its sort.
     """
 
     inventory: Inventory
@@ -84,7 +86,7 @@ class ServiceStatus:
     monitoring: tuple[monitoring.Standing, ...] = ()
     unread: str = ""
     budget: tuple[str, ...] = ()
-    moving: tuple[str, ...] = ()
+    moving: tuple[Need, ...] = ()
 
     @property
     def working(self) -> bool:
@@ -94,7 +96,7 @@ class ServiceStatus:
     @property
     def needs(self) -> tuple[str, ...]:
         """What a person has to see to about its trainings and what starts them, in words; what works is no reason."""
-        trainings = _needs(self.retraining, self.checked) if self.retraining else ()
+        trainings = _needs(self.retraining, datetime.fromisoformat(self.checked)) if self.retraining else ()
         return (*trainings, *([self.unread] if self.unread else ()))
 
     @property
@@ -110,13 +112,21 @@ class ServiceStatus:
         return "its Cloud Run service is not made yet: the run that was to make it did not get that far"
 
     @property
-    def needs_you(self) -> tuple[str, ...]:
-        """Everything that a person has to see to, in words, what is worst first."""
-        found = [f"NOT PRIVATE: {each.member} is let in; contradicts the spec: {each.why}" for each in self.open]
+    def needed(self) -> tuple[Need, ...]:
+        """Everything that a person has to see to, each with its sort, what is worst first."""
+        open_to = [f"NOT PRIVATE: {each.member} is let in; contradicts the spec: {each.why}" for each in self.open]
+        found = [("open", said) for said in open_to]
         if self.problem and self.inventory.entries:
-            found.append(f"not working: {self.problem}")
-        found += [*self.needs, *self.moving, *([self.standing.alarm] if self.standing and self.standing.alarm else [])]
-        return tuple(dict.fromkeys(found)) or (() if self.working else (self.problem,))
+            found.append(("not working", f"not working: {self.problem}"))
+        found += [*(("trainings", said) for said in self.needs), *self.moving]
+        if self.standing and self.standing.alarm:
+            found.append((self.standing.state, self.standing.alarm))
+        return tuple(dict.fromkeys(found)) or (() if self.working else (("not working", self.problem),))
+
+    @property
+    def needs_you(self) -> tuple[str, ...]:
+        """The same, in words alone."""
+        return tuple(dict.fromkeys(said for _, said in self.needed))
 
     @property
     def asked(self) -> str:
@@ -194,14 +204,10 @@ def _told(retraining: Retraining, waits: str) -> dict[str, Any]:
     }
 
 
-def _needs(retraining: Retraining, now: str) -> Iterator[str]:
+def _needs(retraining: Retraining, now: datetime) -> Iterator[str]:
     until = _moment(retraining.circuit_until)
-    if until and now < until.isoformat(timespec="seconds"):
-        name = retraining.service
-        yield (
-            f"trainings failed in a row, and none starts until {until:%Y-%m-%d %H:%M} UTC: "
-            f"mlservice why {name}, then mlservice retrain {name} --reset-circuit"
-        )
+    if until and (said := held(retraining.service, until, now)):
+        yield said
     yield from retraining.unreadable
 
 
@@ -284,7 +290,7 @@ def read_status(session: Session, names: Sequence[str], region: str | None = Non
     now = session.clock.now().isoformat(timespec="seconds")
     books = Books(session).find([(i.region, i.service) for i in chosen])
     trained, measured = _trained(session, chosen), windows_said(session, chosen, seen)
-    waiting = read_waiting(session, everything)
+    waiting = read_waiting(session, oversight.name, [(i.region, i.service) for i in chosen])
     found = [
         ServiceStatus(
             inventory,

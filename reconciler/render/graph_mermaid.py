@@ -54,13 +54,13 @@ def _label(node: Node) -> str:
 
 def _arrow(edge: Edge) -> str:
     said = edge.what
-    if edge.state not in {State.UNKNOWN, State.THERE}:
+    if edge.state.amiss:
         said = f"{said} {SIGNS[edge.state]} {edge.state}"
     return f'{_ARROWS[edge.line]}|"{_text(said)}"|' if said else _ARROWS[edge.line]
 
 
 def _classes(node: Node) -> Iterator[str]:
-    if node.state not in {State.UNKNOWN, State.THERE}:
+    if node.state.amiss:
         yield _CLASSES.get(node.state, "amiss")
     elif not node.made:
         yield "theirs"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from xml.sax.saxutils import escape
 
 from reconciler.core.flow import Group
 from reconciler.core.graph import Graph, Node, State
-from reconciler.core.graph.layout import BOX_HEIGHT, Band, Box, Layout, Point, Wire, layout_of
-from reconciler.render.graph_words import SIGNS, summary, told
+from reconciler.render.graph_layout import BOX_HEIGHT, Band, Box, Layout, Point, Wire, layout_of
+from reconciler.render.graph_words import SIGNS, names_of, summary, told
 from reconciler.render.safe import visible
 from reconciler.render.values import one_line
 from schemas.redaction import redacted
@@ -51,7 +51,8 @@ def render_svg(graph: Graph) -> str:
     Args:
         graph: What; every text in it may be a stranger's.
     """
-    layout = layout_of(graph)
+    layout, names = layout_of(graph), names_of(graph)
+    groups = {node.id: node.group for node in graph.nodes}
     colours = "".join(f".stripe-{g}{{fill:var(--{g})}}.from-{g} .wire{{stroke:var(--{g})}}" for g in Group)
     lines = [
         _OPEN.format(layout.width, layout.height),
@@ -61,7 +62,7 @@ def render_svg(graph: Graph) -> str:
         _ARROW,
         '<rect class="ground" width="100%" height="100%"/>',
         *(line for band in layout.bands for line in _band(band, layout)),
-        *(line for wire in layout.wires for line in _wire(wire, graph)),
+        *(line for wire in layout.wires for line in _wire(wire, groups[wire.edge.source], names)),
         *(line for node in graph.nodes for line in _node(node, layout.boxes[node.id])),
         "</svg>",
     ]
@@ -73,13 +74,12 @@ def _band(band: Band, layout: Layout) -> Iterator[str]:
     yield f'<text class="group" x="12" y="{band.y + 16}">{_text(str(band.group))}</text>'
 
 
-def _wire(wire: Wire, graph: Graph) -> Iterator[str]:
+def _wire(wire: Wire, group: Group, names: Mapping[str, str]) -> Iterator[str]:
     edge = wire.edge
-    group = next(node.group for node in graph.nodes if node.id == edge.source)
-    yield f'<g class="{edge.line} from-{group}"><title>{_text(told(edge, graph))}</title>'
+    yield f'<g class="{edge.line} from-{group}"><title>{_text(told(edge, names))}</title>'
     yield f'<path class="wire" d="{_path(wire.points)}" marker-end="url(#arrow)"/>'
     if edge.what:
-        sign = f"{SIGNS[edge.state]} " if edge.state not in {State.UNKNOWN, State.THERE} else ""
+        sign = f"{SIGNS[edge.state]} " if edge.state.amiss else ""
         label = _cut(f"{sign}{edge.what}", _LABEL_LONGEST)
         yield f'<text class="what" text-anchor="end" x="{wire.label[0]}" y="{wire.label[1]}">{_text(label)}</text>'
     yield "</g>"
@@ -95,7 +95,7 @@ def _path(points: Iterable[Point]) -> str:
 
 
 def _node(node: Node, box: Box) -> Iterator[str]:
-    classes = ["node", *(["theirs"] if not node.made else ()), *(["amiss"] if _amiss(node) else ())]
+    classes = ["node", *(["theirs"] if not node.made else ()), *(["amiss"] if node.state.amiss else ())]
     x, y = box.x, box.y
     whole = " · ".join(filter(None, (node.title, node.name, node.location, _state(node), node.why)))
     yield f'<g class="{" ".join(classes)}"><title>{_text(whole)}</title>'
@@ -116,10 +116,6 @@ def _node(node: Node, box: Box) -> Iterator[str]:
 
 def _state(node: Node) -> str:
     return f"{SIGNS[node.state]} {node.state}" if node.state else ""
-
-
-def _amiss(node: Node) -> bool:
-    return node.state not in {State.UNKNOWN, State.THERE}
 
 
 def _cut(text: str, longest: int) -> str:

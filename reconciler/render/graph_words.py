@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.text import Text
 
@@ -30,11 +30,20 @@ def label(node: Node) -> str:
     return " ".join(filter(None, (node.title, one_line(node.name))))
 
 
-def told(edge: Edge, graph: Graph) -> str:
-    """Say an edge as a sentence without an end."""
-    names = {node.id: label(node) for node in graph.nodes}
+def names_of(graph: Graph) -> dict[str, str]:
+    """Give what people call each node, by its id."""
+    return {node.id: label(node) for node in graph.nodes}
+
+
+def told(edge: Edge, names: Mapping[str, str]) -> str:
+    """Say an edge as a sentence without an end.
+
+    Args:
+        edge: Which.
+        names: As `names_of` gives them.
+    """
     what = f": {edge.what}" if edge.what else ""
-    state = f" ({edge.state})" if edge.state not in {State.UNKNOWN, State.THERE} else ""
+    state = f" ({edge.state})" if edge.state.amiss else ""
     verb = "needs" if edge.line is Line.NEEDS else "to"
     return f"{names[edge.source]} {verb} {names[edge.target]}{what}{state}"
 
@@ -46,15 +55,12 @@ def summary(graph: Graph) -> str:
     groups = ", ".join(
         f"{count} of {group}" for group in Group if (count := sum(1 for node in graph.nodes if node.group is group))
     )
+    names = names_of(graph)
     parts = [f"{made} resources of the service, {flows} flows between them and what is outside: {groups}."]
     if graph.live:
         parts.append(f"{graph.amiss} not as wanted." if graph.amiss else "All is as wanted.")
-    parts.extend(f"{_sentence(edge, graph)}." for edge in graph.edges if edge.line is Line.FLOW)
+    parts.extend(f"{told(edge, names)}." for edge in graph.edges if edge.line is Line.FLOW)
     return " ".join(parts)
-
-
-def _sentence(edge: Edge, graph: Graph) -> str:
-    return told(edge, graph)
 
 
 def render_graph(graph: Graph) -> Text:
@@ -64,12 +70,13 @@ def render_graph(graph: Graph) -> Text:
     text.append(graph.service, "bold").append(f"  {graph.region}{where}, ")
     text.append(_verdict(graph), "red" if graph.amiss else "")
     text.append("\n")
+    names = names_of(graph)
     for group in Group:
         nodes = [node for node in graph.nodes if node.group is group]
         if nodes:
             text.append(f"\n{group}\n", "bold")
         for node in nodes:
-            text.append_text(_node(node, graph))
+            text.append_text(_node(node, graph, names))
     return text
 
 
@@ -79,17 +86,16 @@ def _verdict(graph: Graph) -> str:
     return f"{graph.amiss} not as wanted" if graph.amiss else "all as wanted"
 
 
-def _node(node: Node, graph: Graph) -> Text:
+def _node(node: Node, graph: Graph, names: Mapping[str, str]) -> Text:
     text = Text("  ")
     style = _STYLES.get(node.state, "yellow")
     text.append(f"{SIGNS[node.state]} ", style)
     text.append(label(node))
     for said in _said(node):
         text.append(f"  {said}", "dim")
-    if node.state not in {State.UNKNOWN, State.THERE}:
+    if node.state.amiss:
         text.append(f"  {node.state}{f': {one_line(node.why)}' if node.why else ''}", style)
     text.append("\n")
-    names = {each.id: label(each) for each in graph.nodes}
     for edge in graph.edges:
         if edge.source == node.id:
             text.append_text(_edge(edge, names[edge.target]))
@@ -111,6 +117,6 @@ def _edge(edge: Edge, target: str) -> Text:
         text.append(f"{one_line(edge.what)} → {target}" if edge.line is Line.FLOW else f"{edge.what} {target}")
     else:
         text.append(target)
-    if edge.state not in {State.UNKNOWN, State.THERE}:
+    if edge.state.amiss:
         text.append(f"  {SIGNS[edge.state]} {edge.state}", _STYLES.get(edge.state, "yellow"))
     return text.append("\n")

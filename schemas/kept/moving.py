@@ -64,6 +64,9 @@ class RolloutStanding(Part):
         description="Why traffic stays; empty for nothing.",
         examples=["Hold", "NotEnoughData", "Approval", "Frozen"],
     )
+    overdue: bool = Field(
+        default=False, description="What it waits for did not come until its deadline: a person is asked."
+    )
     why: Text = Field("", description="The same in words, or what was done.")
     refused: Text = Field("", description="Why a person's order is not carried out; empty where it is.")
     order: Text = Field("", description="A person's order that waits, in words; empty for none.")

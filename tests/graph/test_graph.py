@@ -10,9 +10,9 @@ from reconciler.core.address import Address
 from reconciler.core.flow import Group
 from reconciler.core.graph import FORMAT, Edge, Graph, Line, Node, State, graph_of
 from reconciler.core.graph.drawing import Found
-from reconciler.core.graph.layout import columns_of, layout_of
 from reconciler.core.graph.offline import found_offline
 from reconciler.kinds import KINDS
+from reconciler.render.graph_layout import columns_of, layout_of
 from reconciler.render.graph_words import SIGNS, render_graph
 from schemas import load
 from tests.golden.world import PROJECT as GOLDEN

@@ -386,7 +386,7 @@ def _metrics_missing(made: _Making) -> None:
 
 def _late(made: _Making) -> None:
     why = "12 of 500 requests; no requests come; the deadline is over, and it waits for a person"
-    _moving(made, "Step", "NotEnoughData", why, samples=12)
+    _moving(made, "Step", "NotEnoughData", why, samples=12, overdue=True)
     _needs(made, "its rollout has too few requests, past its deadline", sort="no data")
 
 

@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.orders import Orders
 from reconciler.engine.ladder.books import Books
 from reconciler.engine.shard import Shard
-from schemas.kept import BudgetBook, PassReport
+from schemas.kept import BudgetBook, PassReport, compact
 from schemas.kept.published import schema_text
 from tests.operating import BUCKET, REGION, spec
 from tests.page.samples import HOSTILE
@@ -41,6 +41,7 @@ def test_words_of_strangers_are_kept_as_words_and_secrets_not_at_all(operator):
     said = passes.said()
     jsonschema.validate(said, json.loads(schema_text("standings")))
     assert TOKEN not in json.dumps(said)
+    assert passes.blob().download_as_bytes().decode() == compact(said), "as large as it was counted to be"
     found = {each.name: each for each in passes.kept().services}
     assert found.keys() == {each["metadata"]["name"] for each in wanted}
     for number, word in enumerate(words[1:], 1):

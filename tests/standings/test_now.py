@@ -5,7 +5,7 @@ from functools import partial
 from reconciler.engine.planning import make_plan
 from reconciler.engine.standings.now import standings_now
 from schemas import load
-from tests.operating import BUCKET, HELLO, spec
+from tests.operating import BUCKET, HELLO, REGION, spec
 from tests.standings.passes import MINE
 from tests.standings.test_rollouts import wanted
 
@@ -30,7 +30,7 @@ def test_services_with_and_without_a_spec_here_are_told_of(operator):
     assert found["here"].cost is not None
     assert (found["new"].url, found["new"].versions, found["new"].problem != "") == ("", (), True)
     assert found["elsewhere"].url
-    assert [each.percent for each in found["elsewhere"].versions] == [100]
+    assert [(each.percent, each.state) for each in found["elsewhere"].versions] == [(100, "serving")]
     assert {blob.name for blob in operator.connection.storage.list_blobs(BUCKET)} == names
 
 
@@ -46,6 +46,18 @@ def test_who_looks_on_sees_each_decision_once(operator):
     assert second.services[0].rollout.phase != "Steady"
     assert len(third.services[0].trail) == len(second.services[0].trail) > len(first.services[0].trail)
     assert third.services[0].trail[-1].count == 2
+
+
+def test_an_inventory_that_cannot_be_read_hides_no_other(operator):
+    """Of a service without a spec here: it is named, and the others are told of."""
+    operator.apply(spec("here"), spec("elsewhere"), spec("damaged"))
+    bucket = operator.connection.storage.bucket(BUCKET)
+    bucket.blob(f"inventory/{REGION}/damaged.json").upload_from_string(b"{")
+
+    found = look(operator, spec("here"))
+
+    assert [each.name for each in found.services] == ["elsewhere", "here"]
+    assert any("damaged.json" in each for each in found.warnings), found.warnings
 
 
 def test_a_spec_that_cannot_be_planned_hides_no_other(operator):

@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.core.inventory import Inventory
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.kept_standings import document_of, read_waiting
 from reconciler.engine.reasons import read_reasons
 from reconciler.render.decided import render_decided
 from tests.operating import REGION, spec
@@ -56,3 +57,37 @@ def test_what_a_newer_version_kept_is_named(operator, passes):
     assert found.decided.trail == ()
     assert ["upgrade mlservice here" in each for each in found.unreadable] == [True]
     assert found.standing.state == "changed"
+
+
+def test_one_that_is_damaged_hides_no_other(operator, passes):
+    """Of a service that is damaged it is said so; of the others all is told."""
+    said = passes.said()
+    [mine] = said["services"]
+    mine["trail"] = [decision(0)]
+    said["services"] = [mine | {"name": "other", "versions": 7}, "nothing", mine]
+    passes.blob().upload_from_string(json.dumps(said))
+
+    assert len(read_reasons(operator.session(), "churn", None, last=2).decided.trail) == 1
+
+    said["services"] = [mine | {"versions": 7}]
+    passes.blob().upload_from_string(json.dumps(said))
+    found = read_reasons(operator.session(), "churn", None, last=2)
+
+    where = f"cannot read {document_of(0)} of the operator {NAME}"
+    assert found.decided.unreadable == f"{where}: what it says of churn is damaged"
+
+
+@pytest.mark.parametrize("newest", [0, 1])
+def test_of_what_several_shards_tell_the_newest_counts(operator, passes, newest):
+    """A shard that there is no more leaves its document: what it says last is no news."""
+    key, said = (REGION, "churn"), passes.said()
+    for shard in (0, 1):
+        need = {"kind": "paused", "why": f"told by {shard}"}
+        [service] = said["services"]
+        at = f"20{21 if shard == newest else 20}-11-26T10:00:00+00:00"
+        told = said | {"at": at, "services": [service | {"needs": [need], "checked": at}]}
+        passes.blob(shard).upload_from_string(json.dumps(told))
+
+    found = read_waiting(operator.session(), NAME, [key, (REGION, "another")])
+
+    assert found == {key: (("paused", f"told by {newest} (as of 2021-11-26 10:00 UTC)"),)}

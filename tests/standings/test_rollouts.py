@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import httpx
 
-from reconciler.core.inventory import Inventory
-from reconciler.engine.needed import read_waiting
+from reconciler.engine.kept_standings import read_waiting
 from tests.operating import REGION, spec
-from tests.standings.passes import MINE, ORDERS, Passes
+from tests.standings.passes import MINE, NAME, ORDERS, Passes
 
 CANARY = {
     "strategy": "Canary",
@@ -81,9 +80,8 @@ def test_the_trail_says_why_for_each_wait(operator):
     }
     assert found.needs_you == ("its rollout waits for an approval: mlservice promote churn --step 1",)
     assert [each.kind for each in found.needs] == ["approval"]
-    mine = {(REGION, "operator_m"): Inventory(service="operator_m", region=REGION)}
-    (told_by_status,) = read_waiting(operator.session(), mine)[REGION, "churn"]
-    assert told_by_status.startswith(f"{found.needs_you[0]} (as of ")
+    [(sort, told_by_status)] = read_waiting(operator.session(), NAME, [(REGION, "churn")])[REGION, "churn"]
+    assert (sort, told_by_status.startswith(f"{found.needs_you[0]} (as of ")) == ("approval", True)
     serving = {each.revision: (each.percent, each.tag, each.state) for each in found.versions}
     assert serving == {
         found.rollout.candidate: (20, "candidate", "serving"),

@@ -34,6 +34,11 @@ class State(StrEnum):
     LEFTOVER = "not in the spec"
     HIDDEN = "not seen"
 
+    @property
+    def amiss(self) -> bool:
+        """Whether somebody looked, and found it otherwise than as wanted."""
+        return self not in {State.UNKNOWN, State.THERE}
+
 
 class Line(StrEnum):
     """What an edge says: something goes along it, one end cannot be made without the other, or who may do what."""
@@ -146,9 +151,8 @@ class Graph:
     @property
     def amiss(self) -> int:
         """How many objects and roles are not as wanted."""
-        well = {State.UNKNOWN, State.THERE}
         states = [*(node.state for node in self.nodes), *(edge.state for edge in self.edges)]
-        return sum(1 for state in states if state not in well)
+        return sum(state.amiss for state in states)
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""

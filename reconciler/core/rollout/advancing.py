@@ -194,7 +194,7 @@ def _too_few(rollout: Rollout, evidence: Evidence, now: datetime, *, late: bool)
         return taken_back(rollout, f"not enough data until the deadline: {why}", now)
     said = f"{why}; the deadline is over, and it waits for a person" if late else why
     soon, whole = step_ends(rollout, evidence, now), ends(rollout, evidence, now)
-    return Step(Phase.STEP, said, Wait.NOT_ENOUGH_DATA, number=rollout.step, retry_at=soon, ends=whole)
+    return Step(Phase.STEP, said, Wait.NOT_ENOUGH_DATA, number=rollout.step, retry_at=soon, ends=whole, overdue=late)
 
 
 def approval(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:

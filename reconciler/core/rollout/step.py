@@ -48,6 +48,7 @@ class Step:
         judged: What gates say.
         checks: What came of what is asked before any traffic, by name.
         refused: Why the order is not carried out; empty where it is, or there is none.
+        overdue: What it waits for did not come until the deadline, and a person is to see to it.
     """
 
     phase: Phase
@@ -66,6 +67,7 @@ class Step:
     judged: tuple[Judged, ...] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
     refused: str = ""
+    overdue: bool = False
 
     @property
     def told(self) -> str:

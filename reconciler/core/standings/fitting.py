@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.standings.trail import thinned
+from schemas.kept import compact
 
 LARGEST = 16 << 20
 """Bytes that the services of one shard may take. Who reads it may be a page with little memory."""
@@ -46,8 +46,8 @@ _LEVELS = (
 
 
 def size_of(service: Service) -> int:
-    """Give how many bytes a service takes."""
-    return len(json.dumps(service, ensure_ascii=False, separators=(",", ":")).encode())
+    """Give how many bytes a service takes, as it is kept."""
+    return len(compact(service).encode())
 
 
 def fitted(services: Sequence[Service], most: int, size: Size = size_of) -> list[Service]:

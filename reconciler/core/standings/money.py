@@ -9,10 +9,10 @@ from typing import Any
 
 from reconciler.core.cost import Cost
 from reconciler.core.ladder.period import end_of, start_of
-from reconciler.core.ladder.steps import SOURCES, latest, lift_of, moment, named, not_taken, standing
+from reconciler.core.ladder.showing import shown
+from reconciler.core.ladder.steps import SOURCES, latest, moment, named
 from reconciler.core.standings import words
 from schemas.kept import BudgetBook
-from schemas.kept.budget import Lift, Step
 from schemas.kept.words import LONGEST_WORD
 
 _CENT, _FINE = Decimal("0.01"), Decimal("0.0001")
@@ -78,26 +78,16 @@ def _foreseen(spent: Decimal, at: datetime, made: datetime | None) -> Decimal | 
 
 
 def _steps(book: BudgetBook, now: datetime) -> Iterator[dict[str, Any]]:
-    taken = {each.step: each for each in standing(book, now)}
-    for step in book.steps:
-        told = {"step": words.name(named(step)), "at": _amount(step.at, _FINE), "do": words.name(step.do)}
-        if step in taken:
-            there = taken[step]
-            told |= {"state": "taken", "since": there.since, "until": there.until, "why": _why(book, step)}
-        elif lift := lift_of(book, step, now):
-            told |= {"state": "lifted", "since": lift.at, "until": lift.until, "why": _by(lift)}
-        else:
-            told |= {"state": "not taken", "since": None, "until": None, "why": _why(book, step)}
-        yield told
-
-
-def _by(lift: Lift) -> str:
-    return words.text(f"by {lift.by or 'somebody'}")
-
-
-def _why(book: BudgetBook, step: Step) -> str:
-    start = not_taken(step)
-    return words.text(next((said.removeprefix(start) for said in book.said if said.startswith(start)), ""))
+    for each in shown(book, now):
+        yield {
+            "step": words.name(named(each.step)),
+            "at": _amount(each.step.at, _FINE),
+            "do": words.name(each.step.do),
+            "state": each.state,
+            "since": each.since or None,
+            "until": each.until or None,
+            "why": words.text(each.why),
+        }
 
 
 def _amount(value: Decimal | None, to: Decimal = _CENT) -> str | None:

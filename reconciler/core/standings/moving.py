@@ -24,17 +24,16 @@ NOT_CARRIED_OUT = "NotCarriedOut"
 """Why traffic stays though it was decided to move it: the pass did not get that far, or was not to change anything."""
 
 
-def told_rollout(rollout: Rollout, step: Step, *, checks: bool = True) -> dict[str, Any]:
+def told_rollout(rollout: Rollout, step: Step) -> dict[str, Any]:
     """Tell where a rollout is, as `schemas.kept.moving.RolloutStanding`.
 
     Args:
         rollout: Where it stands.
         step: What is next, and why no more.
-        checks: Whether what came of checks matters still.
     """
     policy, record = rollout.policy, rollout.record
     words = {True: "Pass", False: "Fail", None: "Waiting"}
-    shown = sorted(step.checks.items())[:_MOST_CHECKS] if checks and rollout.phase in ON_ITS_WAY else ()
+    shown = sorted(step.checks.items())[:_MOST_CHECKS] if rollout.phase in ON_ITS_WAY else ()
     return {
         "phase": name(rollout.phase),
         "strategy": name(policy.strategy),
@@ -48,6 +47,7 @@ def told_rollout(rollout: Rollout, step: Step, *, checks: bool = True) -> dict[s
         "started": moment(record.started) if record else None,
         "since": moment(record.since) if record else None,
         "wait": name(step.wait) if step.wait else "",
+        "overdue": step.overdue,
         "why": text(step.told),
         "refused": text(step.refused),
         "order": text(_ordered(rollout)),
@@ -168,7 +168,7 @@ def needs(service: str, told: Mapping[str, Any]) -> list[Need]:
         "Failed": ("not working", f"its version cannot start: {why}"),
     }
     found = [each for each in (by_wait.get(wait), by_phase.get(phase)) if each]
-    if wait == "NotEnoughData" and "the deadline is over" in why:
+    if told["overdue"]:
         found.append(("no data", f"its rollout has too few requests, past its deadline: {why}"))
     if told["refused"]:
         found.append(("order refused", told["refused"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.core.standings.words import count, moment, name, text, word
@@ -124,11 +124,22 @@ def needs(service: str, told: Mapping[str, Any], now: datetime) -> list[tuple[st
         told: As `retraining` gives it.
         now: The time.
     """
-    until, found = told["circuitUntil"], []
-    if until and now < datetime.fromisoformat(until):
-        found.append(
-            f"trainings failed in a row, and none starts until {datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC: "
-            f"mlservice why {service}, then mlservice retrain {service} --reset-circuit"
-        )
-    said = [*found, *([told["problem"]] if told["problem"] else [])]
-    return [("trainings", text(each)) for each in said]
+    until = told["circuitUntil"]
+    said = (held(service, datetime.fromisoformat(until), now) if until else "", told["problem"])
+    return [("trainings", text(each)) for each in said if each]
+
+
+def held(service: str, until: datetime, now: datetime) -> str:
+    """Say that trainings failed so often that none starts, and what helps; nothing once that is over.
+
+    Args:
+        service: Its name.
+        until: Until when none starts.
+        now: The time.
+    """
+    if now >= until:
+        return ""
+    return (
+        f"trainings failed in a row, and none starts until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC: "
+        f"mlservice why {service}, then mlservice retrain {service} --reset-circuit"
+    )

@@ -10,13 +10,14 @@ from typing import Any
 from reconciler.core import errors
 from reconciler.core.ladder.deciding import LONGEST_LIFT, lifted
 from reconciler.core.ladder.period import end_of
-from reconciler.core.ladder.steps import SOURCES, latest, lift_of, moment, named, not_taken, restraint_by, standing
+from reconciler.core.ladder.showing import shown
+from reconciler.core.ladder.steps import SOURCES, latest, moment, named, restraint_by, standing
 from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.ladder.books import BROKEN, Books
 from reconciler.engine.retraining import region_among, restrain
 from reconciler.engine.session import Session
 from schemas.kept import BudgetBook
-from schemas.kept.budget import Lift, Step
+from schemas.kept.budget import Step
 from schemas.operator import is_operators
 
 _TRIES = 5
@@ -59,26 +60,9 @@ class Standing:
         return {"cost": f"{reading.cost:f}", "share": share, "at": reading.at}
 
     def _steps(self) -> Iterator[dict[str, Any]]:
-        taken = {each.step: each for each in standing(self.book, self.now)}
-        for step in self.book.steps:
-            told = {"at": f"{step.at:f}", "do": step.do, "maxInstances": step.max_instances}
-            if step in taken:
-                there = taken[step]
-                told |= {"state": "taken", "since": there.since, "until": there.until, "why": self._why(step)}
-            elif lift := lift_of(self.book, step, self.now):
-                told |= {"state": "lifted", "since": lift.at, "until": lift.until, "why": self._by(lift)}
-            else:
-                told |= {"state": "not taken", "since": "", "until": "", "why": self._why(step)}
-            yield told
-
-    def _by(self, lift: Lift) -> str:
-        who = f"by {lift.by or 'somebody'}"
-        seen = bool(self.book.looked) and moment(self.book.looked) > moment(lift.at)  # both to the second
-        return who if seen else f"{who}; no pass has looked since: instances follow with the next, or an apply"
-
-    def _why(self, step: Step) -> str:
-        start = not_taken(step)
-        return next((text.removeprefix(start) for text in self.book.said if text.startswith(start)), "")
+        for each in shown(self.book, self.now):
+            told = {"at": f"{each.step.at:f}", "do": each.step.do, "maxInstances": each.step.max_instances}
+            yield told | {"state": each.state, "since": each.since, "until": each.until, "why": each.why}
 
 
 @dataclass(frozen=True, slots=True)

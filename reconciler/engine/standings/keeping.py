@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from reconciler.core import errors
 from reconciler.core.inventory import Key
-from reconciler.engine.needed import STANDINGS
+from reconciler.engine.kept_standings import STANDINGS, document_of, oldest_first, services_of, standing_of
 from reconciler.engine.oversight import UNSEEN
 from reconciler.engine.standings.making import Making, head, next_passes
 from reconciler.engine.standings.signals import Answers, read_answers
 from schemas import LoadedOperator, LoadedService
 from schemas.kept import KeptError, Standings
-from schemas.kept.standings import ServiceStanding
 
 if TYPE_CHECKING:
     from reconciler.engine.passes import Pass
@@ -77,30 +73,31 @@ def read_last(reports: Reports, shard: Shard) -> Last:
     Raises:
         ApiError: The bucket cannot be read.
     """
-    said = reports.document(f"{STANDINGS}{shard.index}.json")
-    last, count = _last([said] if said is not None else [])
-    if count == shard.count or last.trouble:
+    said = reports.document(document_of(shard.index))
+    last = _last([said] if said is not None else [])
+    if last.trouble or (said and _shards(said) == shard.count):
         return last
-    return _last(reports.documents(STANDINGS))[0]  # services moved from one to another, with what is known of them
+    return _last(reports.documents(STANDINGS))  # services moved from one to another, with what is known of them
 
 
-def _last(documents: Iterable[object]) -> tuple[Last, int]:
+def _shards(said: Mapping[str, Any]) -> int:
+    """Give how many shards there were; 0 where a document does not say."""
+    shard = said.get("shard")
+    count = shard.get("count") if isinstance(shard, Mapping) else 0
+    return count if isinstance(count, int) else 0
+
+
+def _last(documents: Iterable[Mapping[str, Any]]) -> Last:
     services: dict[Key, Mapping[str, Any]] = {}
-    trouble, count = "", 0
-    for said in documents:
+    trouble = ""
+    for said in oldest_first(documents):
         try:
-            document = Standings.current(said)
+            told = services_of(said)
         except KeptError as error:
             trouble = f"what was known of services before cannot be read: {error}"
             continue
-        shard = document.get("shard")
-        count = shard.get("count", 0) if isinstance(shard, Mapping) else 0
-        told = document.get("services")
-        for each in told if isinstance(told, list) else ():
-            with suppress(ValidationError):
-                standing = ServiceStanding.model_validate(each)
-                services[standing.region, standing.name] = standing.to_json()
-    return Last(services, trouble), count
+        services |= {key: found.to_json() for key, each in told.items() if (found := standing_of(each))}
+    return Last(services, trouble)
 
 
 def keep_standings(
@@ -158,7 +155,7 @@ def keep_standings(
         "next": _next(made, operators, reports.operator),
         "services": told,
     }
-    reports.keep(f"{STANDINGS}{shard.index}.json", document, indent=None)
+    reports.keep(document_of(shard.index), document, large=True)
     return making.troubles
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import errors
@@ -13,11 +13,10 @@ from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.passes import Pass
 from reconciler.engine.standings.making import Making, head
 from reconciler.engine.standings.signals import read_answers
-from reconciler.engine.standings.subject import sort_of, told_needs
+from reconciler.engine.standings.subject import told_needs, versions_of
 from reconciler.engine.status import ServiceStatus, Statuses, read_status
 from schemas import LoadedService
 from schemas.kept import Standings
-from schemas.kept.standings import MOST_VERSIONS
 from schemas.operator import is_operators
 
 if TYPE_CHECKING:
@@ -81,46 +80,31 @@ def standings_now(
 def _others(session: Session, wanted: set[Key], troubles: list[str]) -> list[dict[str, Any]]:
     """Tell of services that were applied and whose spec is not here, as far as that goes without one."""
     try:
-        there = InventoryStore(session).applied()
-        others = {key for key in there if key not in wanted and not is_operators(key[1])}
-        found = read_status(session, sorted({service for _, service in others})) if others else Statuses(())
+        everything = InventoryStore(session).read_all()
+        troubles += [text(each.message) for each in everything.broken.values()]
+        others = {key[1] for key in everything if key not in wanted and not is_operators(key[1])}
+        readable = sorted(each for each in others if not everything.broken_of(each))
+        found = read_status(session, readable) if readable else Statuses(())
     except errors.ReconcilerError as error:
         troubles.append(text(f"services without a spec here were not looked at: {error.message}"))
         return []
-    troubles += [text(each.message) for each in found.unreadable]
     return [
         _told(session, each) for each in found.services if (each.inventory.region, each.inventory.service) not in wanted
     ]
 
 
 def _told(session: Session, status: ServiceStatus) -> dict[str, Any]:
-    said = status.to_json()
+    inventory, seen = status.inventory, status.service
     return {
-        "name": name(said["name"]),
-        "region": name(said["region"]),
+        "name": name(inventory.service),
+        "region": name(inventory.region),
         "project": name(session.connection.project),
-        "url": word(said["url"]),
-        "asked": name(said["asked"]),
-        "serving": name(said["serving"]),
-        **told_needs((sort_of(each), text(each)) for each in said["needsYou"]),
-        "problem": text(said["problem"]),
-        "checked": moment(said["lastChecked"]),
-        "changed": moment(said["lastChanged"]),
-        "versions": [_version(each) for each in said["revisions"]][:MOST_VERSIONS],
-    }
-
-
-def _version(revision: Mapping[str, Any]) -> dict[str, Any]:
-    images = revision["images"]
-    state = "failed" if revision["problem"] else "serving" if revision["percent"] else ""
-    return {
-        "revision": name(revision["name"]),
-        "version": name(revision["hash"]),
-        "image": word(images[0]) if images else "",
-        "model": word(revision["version"]),
-        "percent": revision["percent"],
-        "tag": name(revision["tag"]),
-        "created": moment(revision["created"]),
-        "state": state or ("ready" if revision["ready"] else "starting"),
-        "problem": text(revision["problem"]),
+        "url": word(seen.output["uri"]) if seen else "",
+        "asked": name(status.asked),
+        "serving": name(status.serving),
+        **told_needs((name(sort), text(why)) for sort, why in status.needed),
+        "problem": text(status.problem),
+        "checked": moment(status.checked),
+        "changed": moment(inventory.changed),
+        "versions": versions_of(seen),
     }

@@ -124,7 +124,7 @@ def told(subject: Subject, before: Mapping[str, Any], about: About) -> dict[str,
         "conditions": list(_conditions(subject.seen))[:_MOST_CONDITIONS],
         "checked": moment(about.now),
         "changed": moment(_changed(subject, status.inventory, about.now)),
-        "versions": _versions(subject.seen),
+        "versions": versions_of(subject.seen),
         "rollout": rollout,
         "trail": trail,
         "monitoring": subject.monitoring,
@@ -189,7 +189,12 @@ def _changed(subject: Subject, inventory: Inventory, now: datetime) -> object:
     return now if done else inventory.changed
 
 
-def _versions(seen: Observed[Any] | None) -> list[dict[str, Any]]:
+def versions_of(seen: Observed[Any] | None) -> list[dict[str, Any]]:
+    """Give the revisions of a Cloud Run service, as `schemas.kept.standings.Version`.
+
+    Args:
+        seen: What is there; None for nothing.
+    """
     if seen is None:
         return []
     runs = seen.output["runs"]
@@ -236,8 +241,8 @@ def _cost(subject: Subject) -> dict[str, Any] | None:
 def _needs(subject: Subject, found: Mapping[str, Any], status: ServiceStatus, about: About) -> Iterator[moving.Need]:
     """Say everything that a person has to see to, what is worst first."""
     service = subject.loaded.name
-    for said in status.needs_you:
-        yield _sort(said, subject, about), text(said)
+    for sort, said in status.needed:
+        yield name(sort), text(said)
     if about.by_hand and subject.told.state == REPORTED:
         yield REPORTED, "it differs from its spec: mlservice plan, then mlservice apply"
     if subject.loaded.management.mode is not Mode.OBSERVE and found["rollout"]:
@@ -248,20 +253,6 @@ def _needs(subject: Subject, found: Mapping[str, Any], status: ServiceStatus, ab
         yield from _drifting(subject, found["monitoring"])
     if found["budget"]:
         yield from money.needs(service, found["budget"])
-
-
-def _sort(said: str, subject: Subject, about: About) -> str:
-    """Give the sort of what `mlservice status` says."""
-    return subject.told.state if said == _standing(subject, about).alarm else sort_of(said)
-
-
-def sort_of(said: str) -> str:
-    """Give the sort of what `mlservice status` says of the service itself.
-
-    Args:
-        said: As `ServiceStatus.needs_you` has it.
-    """
-    return "open" if said.startswith("NOT PRIVATE") else "not working"
 
 
 def told_needs(needs: Iterable[moving.Need]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def _served(want: Desired[RunService], service: MLService) -> Iterator[Flow]:
     for artifact in uploaded:
         yield Flow(artifact, want.address, "model")
     if model.alias:
-        yield Flow(Outside(REGISTRY, f"{registered_name(service)}"), want.address, f"model {model.alias}")
+        yield Flow(Outside(REGISTRY, registered_name(service)), want.address, f"model {model.alias}")
     elif model.uri and not uploaded:
         yield Flow(Outside("files", model.uri), want.address, "model")
 

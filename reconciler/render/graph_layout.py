@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from itertools import pairwise
 
 from reconciler.core.flow import Group
-from reconciler.core.graph.record import Edge, Graph, Node
+from reconciler.core.graph import Edge, Graph, Node
 
 Point = tuple[int, int]
 
@@ -22,8 +23,6 @@ CHARACTER = 6.3
 _PORT, _GAP, _TRACK = 16, 20, 8
 _MARGIN, _HEAD, _LEFT = 12, 24, 14
 """All heights are multiples of four: where lines begin, a pixel further, none ends, or they would lie on each other."""
-_COLUMNS = 4
-"""Columns that a band is spread over before it becomes higher."""
 _COLUMNS = 4
 """Columns that a band is spread over before it becomes higher."""
 _LABEL_LEAST, _LABEL_MOST = 34, 190
@@ -158,8 +157,6 @@ def _descend(first: str, onward: Mapping[str, Sequence[str]], kept: dict[str, li
 
 def _in_order(onward: Mapping[str, Sequence[str]]) -> list[str]:
     """Give nodes so that each comes before all that it leads to."""
-    from graphlib import TopologicalSorter  # noqa: PLC0415 - late, for start-up
-
     before: dict[str, list[str]] = {node: [] for node in onward}
     for here, many in onward.items():
         for there in many:
