@@ -8,12 +8,14 @@ import hashlib
 import json
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from emulator.identity import private_keys
 
 ISSUER = "https://accounts.google.com"
 LIFETIME_S = 3600
@@ -38,32 +40,19 @@ class Tokens:
     @property
     def private_key_pem(self) -> str:
         """The key as the service-account key file holds it."""
-        pem = self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return pem.decode()
+        return private_keys.pem(self._key).decode()
 
     @property
     def _key(self) -> rsa.RSAPrivateKey:
         with self._lock:
             if self._loaded is None:
-                self._loaded = self._load() if self._path.exists() else self._make()
+                self._loaded = self._load()
             return self._loaded
 
     def _load(self) -> rsa.RSAPrivateKey:
-        key = serialization.load_pem_private_key(self._path.read_bytes(), password=None)
+        key = private_keys.kept(self._path, partial(rsa.generate_private_key, public_exponent=65537, key_size=2048))
         if not isinstance(key, rsa.RSAPrivateKey):
             raise TypeError(f"{self._path} is no RSA key")
-        return key
-
-    def _make(self) -> rsa.RSAPrivateKey:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self._path.touch(mode=0o600)
-        self._path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
         return key
 
     def jwks(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 from loading import tensors  # beside this file
 from pytriton.decorators import batch
 from pytriton.model_config import ModelConfig, Tensor
-from pytriton.triton import Triton, TritonConfig
+from pytriton_serving import serve  # beside this file
 
 predict = tensors(os.environ["FILE"])
 
@@ -18,14 +18,5 @@ def infer(x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    port = int(os.environ["PORT"])
-    config = TritonConfig(http_port=port, grpc_port=port + 1, metrics_port=port + 2, http_address="127.0.0.1")
-    with Triton(config=config) as triton:
-        triton.bind(
-            model_name="m",
-            infer_func=infer,
-            inputs=[Tensor(name="x", dtype=np.dtype(os.environ["TYPE"]).type, shape=(224, 224, 3))],
-            outputs=[Tensor(name="y", dtype=np.float32, shape=(3,))],
-            config=ModelConfig(max_batch_size=8),
-        )
-        triton.serve()
+    image = Tensor(name="x", dtype=np.dtype(os.environ["TYPE"]).type, shape=(224, 224, 3))
+    serve(infer, image, Tensor(name="y", dtype=np.float32, shape=(3,)), ModelConfig(max_batch_size=8))

@@ -7,6 +7,7 @@ Source: https://cloud.google.com/iap/docs/signed-headers-howto.
 import json
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from emulator.core.world import World
+from emulator.identity import private_keys
 from emulator.identity.tokens import subject
 
 ISSUER = "https://cloud.google.com/iap"
@@ -40,22 +42,13 @@ class Assertions:
     def _key(self) -> ec.EllipticCurvePrivateKey:
         with self._lock:
             if self._loaded is None:
-                self._loaded = self._load() if self._path.exists() else self._make()
+                self._loaded = self._load()
             return self._loaded
 
     def _load(self) -> ec.EllipticCurvePrivateKey:
-        key = serialization.load_pem_private_key(self._path.read_bytes(), password=None)
+        key = private_keys.kept(self._path, partial(ec.generate_private_key, ec.SECP256R1()))
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise TypeError(f"{self._path} is no key of an elliptic curve")
-        return key
-
-    def _make(self) -> ec.EllipticCurvePrivateKey:
-        key = ec.generate_private_key(ec.SECP256R1())
-        self._path.touch(mode=0o600)
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        self._path.write_bytes(pem)
         return key
 
     def of(self, email: str, audience: str) -> str:
