@@ -338,20 +338,26 @@ def _values(tensor: InputTensor) -> list[Any]:
     try:
         return list(read(tensor.data))
     except msgspec.ValidationError:
-        flat = _flattened(_nested(tensor.data), len(tensor.shape))
+        flat = _flattened(_nested(tensor.data), tensor.shape)
         if None not in flat:
             return list(read(msgspec.json.encode(flat)))  # the same strict types as for flat data
         whole = iter(read(msgspec.json.encode([value for value in flat if value is not None])))
         return [None if value is None else next(whole) for value in flat]
 
 
-def _flattened(values: list[Any], depth: int) -> list[Any]:
-    """Take one level of nesting after the other off, as many as the shape has."""
-    for _ in range(depth - 1):
+def _flattened(values: list[Any], shape: Sequence[int]) -> list[Any]:
+    """Take one level of nesting after the other off, each of which must have the size that the shape says.
+
+    Raises:
+        ValueError: One has another: the values would be those of other rows.
+    """
+    count = 1
+    for size in shape[:-1]:
+        count *= size
         if not values or not all(isinstance(value, list) for value in values):
             break
-        if len({len(value) for value in values}) != 1:
-            raise ValueError("the rows have different lengths")
+        if len(values) != count or len({len(value) for value in values}) != 1:
+            raise ValueError(f"its lists are not nested as the shape {list(shape)} says")
         values = [item for value in values for item in value]
     return values
 
