@@ -323,7 +323,10 @@ def _lost() -> Any:
     state = np.random.RandomState(0).get_state(legacy=False)
     state["state"]["pos"] = -9000
     made = np.random.RandomState()
-    made.set_state(state)
+    try:
+        made.set_state(state)
+    except ValueError:
+        pytest.skip("this numpy makes no such generator, and reads none")
     return made
 
 
