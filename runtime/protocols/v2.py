@@ -346,20 +346,23 @@ def _values(tensor: InputTensor) -> list[Any]:
 
 
 def _flattened(values: list[Any], shape: Sequence[int]) -> list[Any]:
-    """Take one level of nesting after the other off, each of which must have the size that the shape says.
+    """Take one level of nesting after the other off, as many as the shape has.
 
     Raises:
-        ValueError: One has another: the values would be those of other rows.
+        ValueError: The lists have other lengths than the shape says: values would be those of other rows.
     """
-    count = 1
-    for size in shape[:-1]:
-        count *= size
-        if not values or not all(isinstance(value, list) for value in values):
+    flat, lengths = values, [len(values)]
+    for _ in shape[1:]:
+        if not flat or not all(isinstance(value, list) for value in flat):
             break
-        if len(values) != count or len({len(value) for value in values}) != 1:
-            raise ValueError(f"its lists are not nested as the shape {list(shape)} says")
-        values = [item for value in values for item in value]
-    return values
+        if len({len(value) for value in flat}) != 1:
+            raise ValueError("the rows have different lengths")
+        lengths.append(len(flat[0]))
+        flat = [item for value in flat for item in value]
+    # As many values as there should be: flat, or nested as they should be. Of others their number is said.
+    if len(flat) == math.prod(shape) and len(lengths) > 1 and lengths != list(shape[: len(lengths)]):
+        raise ValueError(f"its lists are of {lengths}, its shape is {list(shape)}")
+    return flat
 
 
 def _check_whole(tensors: Mapping[str, Array]) -> None:
