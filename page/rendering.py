@@ -6,7 +6,7 @@ Whatever a document holds is text. No template marks anything as safe, and a tes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ from page.address import Links, View, slug
 from page.desk import Made
 from page.query import Query
 from page.strings import TITLES, WAITS
-from page.views.rollout import said, unit_of, verdict
+from page.views.rollout import folded, said, unit_of, verdict
 
 
 @cache
@@ -47,11 +47,15 @@ def templates() -> Environment:
         "compact": compact,
         "day": words.day,
         "hour": words.hour,
+        "exact": words.exact,
+        "folded": folded,
+        "along": along,
     }
     made.globals |= {
         "chart": drawing.chart,
         "steps": drawing.steps,
         "bars": drawing.bars,
+        "shaped": drawing.shaped,
         "box": drawing.Box,
         "heat": drawing.heat,
         "spark_points": drawing.spark_points,
@@ -60,6 +64,11 @@ def templates() -> Environment:
         "waits": WAITS,
     }
     return made
+
+
+def along(points: Iterable[Mapping[str, Any]], **values: Any) -> list[dict[str, Any]]:
+    """Give points with what is the same at all of them."""
+    return [{**each, **values} for each in points]
 
 
 def compact(value: object) -> str:
@@ -104,11 +113,17 @@ def html(made: Made, links: Links, *, now: datetime, live: str = "", tag: str = 
             asset=links.asset,
             queries=links.queries,
             data_address=links.data(made.view),
+            feed_address=links.feed(View("changes", query=_fed(made))),
             live=live,
             tag=tag,
             reader=reader,
         )
     )
+
+
+def _fed(made: Made) -> Mapping[str, str]:
+    """Give what of a view's query the feed takes: not how it is sorted, and on which page."""
+    return {name: value for name, value in made.view.query.items() if name in {"q", "region", "kind"}}
 
 
 def trouble(code: int, text: str, links: Links) -> str:
