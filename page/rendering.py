@@ -17,7 +17,7 @@ from page import drawing, words
 from page.address import Links, View, slug
 from page.desk import Made
 from page.query import Query
-from page.strings import TITLES, WAITS
+from page.strings import PHASES, TITLES, WAITS
 from page.views.rollout import folded, said, unit_of, verdict
 
 
@@ -50,6 +50,7 @@ def templates() -> Environment:
         "exact": words.exact,
         "folded": folded,
         "along": along,
+        "options": options,
     }
     made.globals |= {
         "chart": drawing.chart,
@@ -62,6 +63,7 @@ def templates() -> Environment:
         "spark_limit": drawing.spark_limit,
         "unknown": words.UNKNOWN,
         "waits": WAITS,
+        "phases": PHASES,
     }
     return made
 
@@ -69,6 +71,12 @@ def templates() -> Environment:
 def along(points: Iterable[Mapping[str, Any]], **values: Any) -> list[dict[str, Any]]:
     """Give points with what is the same at all of them."""
     return [{**each, **values} for each in points]
+
+
+def options(command: str) -> list[str]:
+    """Give a command in parts that are best not broken: its verb with what it is about, then each option."""
+    first, *more = command.split(" --")
+    return [first, *(f"--{each}" for each in more)]
 
 
 def compact(value: object) -> str:

@@ -72,8 +72,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def share(value: float | None, digits: int = 3) -> str:
-    """Give a share of a whole in percent: `0.4 %`."""
-    return UNKNOWN if value is None else f"{number(value * 100, digits)} %"
+    """Give a share of a whole in percent, on one line: `0.4 %`."""
+    return UNKNOWN if value is None else f"{number(value * 100, digits)}\u00a0%"
 
 
 def milliseconds(value: float | None) -> str:

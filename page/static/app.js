@@ -84,7 +84,7 @@
       ctx.rect(left, bbox.top, right - left, bbox.height);
       ctx.clip();
       if (kind === "frozen") { ctx.fillStyle = tint; ctx.fill(); } else {
-        const step = 6 * devicePixelRatio;
+        const step = 8 * devicePixelRatio;
         ctx.beginPath();
         for (let x = left - bbox.height - (left - bbox.height) % step; x < right; x += step) { ctx.moveTo(x, bbox.top + bbox.height); ctx.lineTo(x + bbox.height, bbox.top); }
         Object.assign(ctx, { strokeStyle: hatch, lineWidth: devicePixelRatio });
@@ -103,7 +103,7 @@
     const drawn = new window.uPlot({
       width: picture.clientWidth || 400, height: 140, legend: { show: false }, cursor: { y: false },
       scales: { y: { range: (_, __, most) => [0, Math.max(most, ...limits) * 1.05 || 1] } },
-      axes: [{ ...axis, values: (_, ticks) => ticks.map((each) => hour.format(new Date(each * 1000))) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((each) => told(each, unit)) }],
+      axes: [{ ...axis, size: 28, values: (_, ticks) => ticks.map((each) => hour.format(new Date(each * 1000))) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((each) => told(each, unit)) }],
       series: [{}, ...NAMES.map((name) => ({ stroke: colour(`.line.${name}`), width: 1.75, dash: { stable: [5, 3], limit: [1.5, 3] }[name], points: { show: false } }))],
       hooks: { drawClear: [(own) => shade(own, bands, getComputedStyle(document.querySelector(".hatch")).stroke, getComputedStyle(picture.querySelector(".band.frozen") ?? picture).fill)], setCursor: [(own) => { line.hidden = own.cursor.idx == null; if (!line.hidden) line.textContent = at(own.cursor.idx); }] },
     }, [points.map((each) => Date.parse(each.at) / 1000), ...NAMES.map((name) => points.map((each) => each[name]))]);

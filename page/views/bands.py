@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from page.documents import Data
 
-UNSEEN, FROZEN = "unseen", "frozen"
+SPARSE, FROZEN = "sparse", "frozen"
 _TOO_LITTLE = frozenset({"NotEnoughData", "MetricsMissing"})
 
 
@@ -20,7 +20,7 @@ def frozen(trail: Sequence[Data]) -> list[Data]:
     return _spans(FROZEN, trail, lambda told: bool(told["wait"] == "Frozen"))
 
 
-def unseen(gate: str, trail: Sequence[Data]) -> list[Data]:
+def sparse(gate: str, trail: Sequence[Data]) -> list[Data]:
     """Give when a gate had seen too little to say anything.
 
     Args:
@@ -28,10 +28,10 @@ def unseen(gate: str, trail: Sequence[Data]) -> list[Data]:
         trail: Decisions about a rollout, the newest last.
     """
 
-    def is_unseen(told: Data) -> bool:
+    def is_sparse(told: Data) -> bool:
         return any(each["gate"] == gate and each["verdict"] in _TOO_LITTLE for each in told["gates"])
 
-    return _spans(UNSEEN, trail, is_unseen)
+    return _spans(SPARSE, trail, is_sparse)
 
 
 def _spans(kind: str, trail: Iterable[Data], is_one: Callable[[Data], bool]) -> list[Data]:

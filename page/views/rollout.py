@@ -9,7 +9,7 @@ from typing import Any
 
 from page.documents import Data
 from page.state import SIGNS, is_moving
-from page.views.bands import frozen, unseen
+from page.views.bands import frozen, sparse
 from page.views.fleet import head_of
 from page.words import number, odds, share, short
 
@@ -108,7 +108,7 @@ def _gate(gate: Data, trail: Sequence[Data]) -> Data:
         "odds": odds(gate["evidence"]),
         "sentence": _sentence(gate, title, of),
         "points": points,
-        "bands": [*unseen(gate["gate"], trail), *frozen(trail)] if len(points) > 1 else [],
+        "bands": [*sparse(gate["gate"], trail), *frozen(trail)] if len(points) > 1 else [],
         "shownOf": sum(any(each["gate"] == gate["gate"] for each in step["gates"]) for step in trail),
     }
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from page.drawing import Box, bands
-from page.views.bands import frozen, unseen
+from page.views.bands import frozen, sparse
 from tests.page.samples import NOW
 from tests.page.structure import read
 
@@ -36,9 +36,9 @@ TRAIL = [
     ("found", "spans"),
     [
         pytest.param(frozen(TRAIL), [(30, 50), (60, 70)], id="frozen"),
-        pytest.param(unseen("errors", TRAIL), [(0, 30), (60, 70)], id="one-gate"),
-        pytest.param(unseen("latency", TRAIL), [(10, 30)], id="another-gate"),
-        pytest.param(unseen("predictions", TRAIL), [], id="a-gate-that-was-not-asked"),
+        pytest.param(sparse("errors", TRAIL), [(0, 30), (60, 70)], id="one-gate"),
+        pytest.param(sparse("latency", TRAIL), [(10, 30)], id="another-gate"),
+        pytest.param(sparse("predictions", TRAIL), [], id="a-gate-that-was-not-asked"),
         pytest.param(frozen([]), [], id="no-decision"),
     ],
 )
@@ -62,8 +62,8 @@ def test_spans_are_drawn_as_far_as_a_chart_goes():
 @pytest.mark.parametrize(
     ("service", "kinds", "words"),
     [
-        pytest.param("fraud-scorer", {"unseen"}, "Too little was seen", id="waits-for-data"),
-        pytest.param("fraud-model", {"unseen", "frozen"}, "Frozen, nothing moved", id="frozen"),
+        pytest.param("fraud-scorer", {"sparse"}, "Too little was seen", id="waits-for-data"),
+        pytest.param("fraud-model", {"sparse", "frozen"}, "Frozen, nothing moved", id="frozen"),
         pytest.param("churn-scorer", set(), None, id="steady"),
     ],
 )
@@ -75,5 +75,5 @@ def test_they_are_seen_and_read(browser, fleet, service, kinds, words):
     drawn = {kind for each in tree.all("rect") for kind in each.attributes.get("class", "").split() if kind != "band"}
 
     assert mistakes == []
-    assert drawn & {"unseen", "frozen"} == kinds
+    assert drawn & {"sparse", "frozen"} == kinds
     assert words is None or words in tree.text
