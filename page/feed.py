@@ -8,19 +8,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from page.address import Links, View, slug
 from page.desk import Made
-from page.words import counted, exact
+from page.words import counted
 
 TYPE = "application/atom+xml"
 _ATOM = "http://www.w3.org/2005/Atom"
 _TAG = "tag:mlservice.dev,2026:"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML may hold, however they are written."""
-_MOST_CHANGES = 5
+_MOST_CHANGES, _MOST_PROBLEMS, _LONGEST = 5, 3, 2000
+"""What of an entry is told, and in how many characters: all of it is on the page."""
 _BY = {"operator": "operator", "ci": "CI", "person": "by hand:"}
 _NEVER = "1970-01-01T00:00:00+00:00"
 
@@ -38,7 +40,7 @@ def atom(made: Made, links: Links) -> bytes:
     feed = Element("feed", xmlns=_ATOM)
     _add(feed, "id", _tag("changes", where))
     _add(feed, "title", f"mlservice: {where}")
-    _add(feed, "updated", entries[0]["updated"] if entries else exact(head["at"] or _NEVER))
+    _add(feed, "updated", entries[0]["updated"] if entries else _stamp(head["at"] or _NEVER))
     _add(_add(feed, "author"), "name", "mlservice")
     _add(feed, "link", rel="self", type=TYPE, href=links.feed(made.view))
     _add(feed, "link", rel="alternate", type="text/html", href=links.view(View("changes")))
@@ -58,7 +60,7 @@ def _entries(made: Made, links: Links) -> Iterator[dict[str, str]]:
         yield {
             "id": _tag("needs", each["region"], each["name"], each["about"], each["since"] or ""),
             "title": f"{each['name']} needs you: {each['kind']}",
-            "updated": exact(since),
+            "updated": _stamp(since),
             "sort": "needs",
             "href": _to(links, each, shown=True, view=each["view"]),
             "text": f"{each['reason']}\n{each['command']}",
@@ -66,14 +68,19 @@ def _entries(made: Made, links: Links) -> Iterator[dict[str, str]]:
     for each in made.data["entries"]:
         who = f"{_BY.get(each['by']['kind'], each['by']['kind'])} {each['by']['name']}"
         commit = [f"commit {each['commit']}"] if each["commit"] else []
-        said = [each["reason"] or each["decision"], *each["problems"], *_changes(each), ", ".join([who, *commit])]
+        said = [
+            each["reason"] or each["decision"],
+            *each["problems"][:_MOST_PROBLEMS],
+            *_changes(each),
+            ", ".join([who, *commit]),
+        ]
         yield {
             "id": _tag("history", each["region"], each["name"], each["at"]),
             "title": f"{each['name']}: {each['outcome']}",
-            "updated": exact(each["at"]),
+            "updated": _stamp(each["at"]),
             "sort": each["outcome"],
             "href": _to(links, each, shown=each["shown"]),
-            "text": "\n".join(said),
+            "text": "\n".join(said)[:_LONGEST],
         }
 
 
@@ -90,6 +97,11 @@ def _to(links: Links, row: Mapping[str, Any], *, shown: bool, view: str = "servi
     if not shown:
         return links.view(View("changes"))
     return links.view(View(view, slug(row["region"]), slug(row["name"])) if row["region"] else View(view))
+
+
+def _stamp(text: str) -> str:
+    """Give a moment as RFC 3339 has it: with seconds, whatever they are; in UTC, so that texts sort as moments do."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _tag(sort: str, *words: str) -> str:

@@ -13,7 +13,7 @@ MARK = ".mlservice-report"
 _HEAD = "`mlservice report` writes this folder, and writes over what is in it. It removes what it wrote before:"
 _LINE = re.compile(r"([0-9a-f]{64}) {2}(.+)")
 _LONGEST = 64 << 20
-"""Bytes of a mark: more than a hundred thousand services have."""
+"""Bytes of a mark, or of a file that it names: more than a page of a hundred thousand services has."""
 
 
 class NotOurs(OSError):
@@ -103,6 +103,8 @@ class Place:
         found = self._folder / path
         try:
             if any(each.is_symlink() for each in self._above(name)) or not _is_plain(found):
+                return False
+            if found.stat().st_size > _LONGEST:
                 return False
             return hashlib.sha256(found.read_bytes()).hexdigest() == (self._before or {})[name]
         except OSError:  # no file can be called so, or it cannot be read

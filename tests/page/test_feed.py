@@ -1,6 +1,7 @@
 """The feed: what changed and what needs a person, for programs that ask again and again."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from urllib.parse import urljoin
 from xml.etree import ElementTree as ET
@@ -12,6 +13,7 @@ from page.sources import Folder
 from tests.page import samples
 from tests.page.conftest import client_of, desk_of
 
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
@@ -26,6 +28,7 @@ def told(content):
     """Read a feed as programs do."""
     feed = ET.fromstring(content)  # noqa: S314 - our own
     assert [len(feed.findall(f"{ATOM}{name}")) for name in ("id", "title", "updated", "author")] == [1] * 4
+    assert [each.text for each in feed.iter(f"{ATOM}updated") if not STAMP.fullmatch(each.text)] == []
     return [
         {name: entry.find(f"{ATOM}{name}").text for name in ("id", "title", "updated", "content")}
         | {"href": entry.find(f"{ATOM}link").attrib["href"], "sort": entry.find(f"{ATOM}category").attrib["term"]}
@@ -113,3 +116,18 @@ def test_a_report_has_it_as_a_file(documents, tmp_path):
 def test_an_empty_place_has_an_empty_feed(tmp_path):
     """Nothing was there yet: that is no error to a program that asks."""
     assert feed_of(client_of(desk_of(tmp_path))) == []
+
+
+def test_no_entry_is_longer_than_people_read(fleet, tmp_path):
+    """A run may have had thousands of problems: the page has them, a feed is asked for every few minutes."""
+    samples.write(fleet, tmp_path)
+    told = fleet.history[0].to_json() | {"problems": ["it failed, and this is said at length " * 50] * 200}
+    ended = samples.NOW + timedelta(seconds=20)
+    at = f"{ended:%Y%m%dT%H%M%S}.000Z"
+    place = tmp_path / f"history/{told['service']}/{told['region']}/{at}-run.json"
+    place.write_text(json.dumps(told | {"started": ended.isoformat(), "ended": ended.isoformat()}), encoding="utf-8")
+
+    newest = feed_of(client_of(desk_of(tmp_path)))[0]
+
+    assert "it failed" in newest["content"]
+    assert len(newest["content"]) <= 2000
