@@ -124,15 +124,24 @@ class Snapshot:
 
     @property
     def at(self) -> datetime | None:
-        """Say of when this is: when the oldest shard's last pass ended; None where there was none."""
-        moments = [_moment(each) for each in self.passes or self.standings]
+        """Say of when this is: when the oldest shard's last pass ended; None where there was none.
+
+        What a job left that is gone counts where there is nothing else.
+        """
+        moments = [_moment(each) for each in self._going_on(self.passes or self.standings)]
         return min(moments, default=None)
 
     @property
     def due(self) -> tuple[datetime, ...]:
         """Say when the next passes are due, as far as somebody said."""
-        said = [tuple(map(datetime.fromisoformat, told["next"])) for told in self.standings if told["next"]]
+        said = [
+            tuple(map(datetime.fromisoformat, told["next"])) for told in self._going_on(self.standings) if told["next"]
+        ]
         return min(said, key=lambda moments: moments[-1]) if said else ()
+
+    def _going_on(self, documents: tuple[Data, ...]) -> tuple[Data, ...]:
+        """Give those of jobs that are still there; all where none is."""
+        return tuple(each for each in documents if each["operator"] not in self.uninstalled) or documents
 
     @property
     def over(self) -> datetime | None:

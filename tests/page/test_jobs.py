@@ -79,3 +79,20 @@ def test_a_page_says_that_its_job_is_gone(tmp_path, fleet, became, uninstalled):
     assert [each["word"] for each in told["passes"]] == ["uninstalled" if uninstalled else "not all well"]
     verbs = {each["command"].split()[1] for each in told["commands"]}
     assert verbs == ({"install", "doctor"} if uninstalled else {"operator"})
+
+
+def test_a_job_that_is_gone_makes_no_other_one_stale(tmp_path, fleet):
+    """Two teams, two jobs: what one left when it went is old for good, and the other one reports."""
+    samples.write(samples.fleet(2), tmp_path)
+    later = samples.NOW + timedelta(days=1)
+    told = samples.fleet(3, seed=1, now=later)
+    for kind, document in (("latest", told.report), ("standings", told.standings)):
+        put(tmp_path / f"operators/second/{kind}/0.json", document.to_json() | {"operator": "second"})
+    stale = client_of(desk_of(tmp_path, now=later)).get("/operator.json").json()
+
+    entry_of_a_job(fleet, tmp_path, 3, "destroyed")
+    fresh = client_of(desk_of(tmp_path, now=later)).get("/operator.json").json()
+
+    assert (stale["stale"], fresh["stale"], fresh["uninstalled"]) == (True, False, None)
+    assert fresh["at"] == later.isoformat()
+    assert [each["word"] for each in fresh["passes"]] == ["uninstalled", "not all well"]
