@@ -9,7 +9,7 @@ from google.cloud.resourcemanager_v3.types import projects
 
 from emulator.core.api import Api, Call, Policies
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page_of
+from emulator.core.paging import Order, page_of
 from emulator.core.resources import etag_of, timestamp
 from emulator.core.world import World
 from emulator.wire.dispatch import has
@@ -18,6 +18,7 @@ API = Api("resourcemanager")
 SERVICE = "google.cloud.resourcemanager.v3.Projects/"
 Project = projects.Project.pb()
 KIND = "resourcemanager.project"
+BY_ID = Order(lambda project: (project.project_id,))
 
 
 def denied() -> ApiFailure:
@@ -75,7 +76,7 @@ def search_projects(world: World, request: Any, call: Call) -> Any:
     fit = [
         each for each in fit if has(world, call.caller, "resourcemanager.projects.get", f"projects/{each.project_id}")
     ]
-    shown, token = page_of(request, fit)
+    shown, token = page_of(request, fit, BY_ID)
     return projects.SearchProjectsResponse.pb()(projects=shown, next_page_token=token)
 
 
