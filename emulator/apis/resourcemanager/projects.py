@@ -3,6 +3,7 @@
 Source: kinds.md 1.4 (403, never 404) and 12.2; recordings iam_policy/project-*.
 """
 
+import re
 from typing import Any
 
 from google.cloud.resourcemanager_v3.types import projects
@@ -18,6 +19,8 @@ API = Api("resourcemanager")
 SERVICE = "google.cloud.resourcemanager.v3.Projects/"
 Project = projects.Project.pb()
 KIND = "resourcemanager.project"
+ID = re.compile(r"[a-z]([-a-z0-9.:]*[a-z0-9])?")
+"""What may be the id of a project; older ones begin with a domain. Shorter ones than Google's are taken."""
 BY_ID = Order(lambda project: (project.project_id,))
 
 
@@ -34,7 +37,7 @@ def require(world: World, name: str) -> Any:
     """
     given = name.removeprefix("projects/")
     project_id = world.project_id(given)
-    if not given or "/" in given or project_id is None:
+    if project_id is None or not ID.fullmatch(project_id):
         raise denied()
     with world.store.transaction():
         body = world.store.get(KIND, project_id)
