@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from emulator.apis.storage import errors, shapes
+from emulator.core.json_text import read_json
 from emulator.core.world import DEVELOPER
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Call:
         if not text:
             return {}
         try:
-            document = json.loads(text)
+            document = read_json(text)
         except ValueError:
             raise errors.StorageError(400, "parseError", "Parse Error") from None
         if not isinstance(document, dict):
