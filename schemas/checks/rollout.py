@@ -144,6 +144,9 @@ def _smoke_request(path: str, request: SmokeRequest) -> Iterator[Finding]:
     if request.answer is not None and not _VALUE.fullmatch(request.answer):
         hint = "names with dots, and places in brackets: predictions[0].score"
         yield Finding(f"{path}.answer", "smoke", f"{shown(request.answer)} is no path of a value", hint)
+    if "equals" in request.model_fields_set and request.equals is None:
+        hint = "`answer` alone asks for any value but null; text is quoted: equals: 'null'"
+        yield Finding(f"{path}.equals", "smoke", "null is no value that an answer can have", hint, at_key=True)
     bounds = {"equals": request.equals, "min": request.min, "max": request.max}
     for key in [key for key, value in bounds.items() if value is not None and request.answer is None]:
         yield Finding(f"{path}.{key}", "smoke", f"{key} is of no value", "add `answer`", at_key=True)

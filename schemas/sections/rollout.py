@@ -1,6 +1,7 @@
 """`rollout` and `traffic`: how a new version goes out."""
 
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -115,6 +116,8 @@ class Gates(Section):
 class SmokeRequest(Section):
     """One request, and what its answer must be."""
 
+    null_is_said: ClassVar[frozenset[str]] = frozenset({"equals"})
+
     path: Text = Field(description="Path, with its query.", examples=["/predict"])
     body: PlainData = Field(
         default_factory=dict,
@@ -128,7 +131,7 @@ class SmokeRequest(Section):
         examples=["predictions[0]"],
     )
     equals: LooseText | None = Field(
-        None, description="What that value is; never null, which is read as left out here."
+        None, description="What that value is; never null, as a value that is null passes for none."
     )
     min: Number | None = Field(None, description="The least that it is.")
     max: Number | None = Field(None, description="The most that it is.")
