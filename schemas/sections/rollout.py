@@ -174,6 +174,21 @@ class Replay(Section):
     )
 
 
+class RolloutShadow(Section):
+    """Copies of what the stable version is asked, for a new version before it has any traffic."""
+
+    percent: Whole = Field(
+        10, ge=1, le=100, description="Percent of requests that are copied, at most 20 in a second of each instance."
+    )
+    lasts_s: Seconds = Field(
+        1800,
+        alias="for",
+        ge=60,
+        le=MONTH_S,
+        description="Least time before the gates are judged; what they need more is waited for.",
+    )
+
+
 class Rollout(Section):
     """How a new version goes out."""
 
@@ -186,6 +201,9 @@ class Rollout(Section):
     gates: Gates | None = Field(None, description="What each step must show; `Canary` and `BlueGreen` only.")
     smoke: Smoke | None = Field(None, description="What it is asked before any traffic; `{}` for a row of its schema.")
     replay: Replay | None = Field(None, description="What of the prediction log it is asked before any traffic.")
+    shadow: RolloutShadow | None = Field(
+        None, description="Copies of live requests, by which `gates` judge it before any traffic; bundled server only."
+    )
     on_failure: OnFailure = Field(OnFailure.ROLLBACK, description="What to do when a gate fails.")
     deadline_s: Seconds = Field(
         7 * 86_400, ge=60, le=MONTH_S, description="How long a rollout may wait for requests, from its start."
