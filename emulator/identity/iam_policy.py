@@ -31,6 +31,8 @@ ROLE = re.compile(r"(roles/|projects/[^/]+/roles/|organizations/[^/]+/roles/)[A-
 OWN_ACCOUNT = re.compile(r"serviceAccount:([^@]+@(?P<project>[a-z0-9-]+)\.iam\.gserviceaccount\.com)")
 BASIC = ("roles/owner", "roles/editor", "roles/viewer")
 ANYONE = ("allUsers", "allAuthenticatedUsers")
+PERMISSION = re.compile(r"[a-z][\w.-]*(/\w+)?(\.\w+)+")
+"""`run.services.get`, and the longer ones of workload identity."""
 
 
 def answer(world: World, held: Policies, method: str, request: Any) -> Any:
@@ -168,7 +170,18 @@ def hide_conditions(policy: Any) -> None:
 
 
 def test_permissions(request: Any) -> Any:
-    """Every permission asked for: callers of the emulator may do everything."""
+    """Every permission asked for: callers of the emulator may do everything.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT for one that none can be.
+
+    Source:
+        Comment of `TestIamPermissionsRequest.permissions`: those with wildcards are not allowed; the words are those of
+        refused custom roles.
+    """
+    for permission in request.permissions:
+        if not PERMISSION.fullmatch(permission):
+            raise ApiFailure("INVALID_ARGUMENT", f"Permission {permission} is not valid.")
     return iam_policy_pb2.TestIamPermissionsResponse(permissions=request.permissions)
 
 

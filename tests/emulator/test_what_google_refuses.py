@@ -5,6 +5,8 @@ import re
 import pytest
 from google.api_core import exceptions
 from google.cloud import artifactregistry_v1, monitoring_v3, resourcemanager_v3, run_v2, scheduler_v1
+from google.cloud.cloudquotas_v1 import CloudQuotasClient
+from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import PublisherClient, SubscriberClient
@@ -285,6 +287,55 @@ def test_half_a_pair_of_surrogates_is_no_text(shared_emulator, verb, path, body)
 
     assert answer.status_code == 400, answer.text
     assert HTTP.get(f"{shared_emulator.http}/storage/v1/b?project=local").is_success
+
+
+@both_wires
+@pytest.mark.parametrize("permission", ["run.*", "*", "nonsense", ""])
+def test_what_is_no_permission_is_not_tested(shared_emulator, wire, permission):
+    """Wildcards are not allowed, as the comment of `TestIamPermissionsRequest.permissions` says."""
+    api = client(shared_emulator, resourcemanager_v3.ProjectsClient, wire)
+
+    with pytest.raises(exceptions.BadRequest, match="is not valid"):
+        api.test_iam_permissions(resource=PROJECT, permissions=["run.services.get", permission])
+
+
+@both_wires
+@pytest.mark.parametrize(
+    "replicas", [[], [{"location": "mars"}], [{"location": "global"}], [{"location": "us-east1"}] * 2]
+)
+def test_a_secret_is_somewhere(shared_emulator, wire, replicas):
+    """At least one replica, each in a region of its own (comments of `Replication`)."""
+    api = client(shared_emulator, SecretManagerServiceClient, wire)
+    secret = {"replication": {"user_managed": {"replicas": replicas}}}
+
+    with pytest.raises(exceptions.BadRequest, match="replicas"):
+        api.create_secret(parent=PROJECT, secret_id="nowhere", secret=secret)
+
+
+@both_wires
+def test_quotas_that_are_not_emulated_are_not_said_to_be_absent(shared_emulator, wire):
+    """A 404 would say that the API has none."""
+    api = client(shared_emulator, CloudQuotasClient, wire)
+
+    with pytest.raises(exceptions.MethodNotImplemented, match=r"quotas of run\.googleapis\.com only"):
+        api.list_quota_infos(parent=f"{PROJECT}/locations/global/services/pubsub.googleapis.com")
+
+
+@both_wires
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"containers": [{"image": HELLO, "base_image_uri": "a"}]}, "base_image_uri of Cloud Run is not emulated"),
+        (
+            {"containers": [{"image": HELLO, "source_code": {"cloud_storage_source": {"bucket": "a"}}}]},
+            "source_code of Cloud Run is not emulated",
+        ),
+    ],
+)
+def test_what_google_would_build_is_not_emulated(shared_emulator, wire, more, message):
+    """The image alone would be something else."""
+    with pytest.raises(exceptions.MethodNotImplemented, match=message):
+        create_service(shared_emulator, wire, run_v2.Service(template=more))
 
 
 def test_a_project_has_an_id_that_may_be_one(shared_emulator):

@@ -66,12 +66,12 @@ def project_of(world: World, parent: str) -> str:
     """The id of the project whose quotas of Cloud Run a request is about.
 
     Raises:
-        ApiFailure: INVALID_ARGUMENT: it names none. NOT_FOUND: the quotas of another API.
+        ApiFailure: INVALID_ARGUMENT: it names none. UNIMPLEMENTED: the quotas of another API.
     """
     if not fits(PARENT, parent):
         raise ApiFailure("INVALID_ARGUMENT", f"Invalid resource name {parent!r}.")
     if parent.rpartition("/")[2] != RUN:
-        raise ApiFailure("NOT_FOUND", f"The emulator has quotas of {RUN} only.")
+        raise ApiFailure("UNIMPLEMENTED", f"The emulator has quotas of {RUN} only.")
     return by_id(world, parent).split("/")[1]
 
 

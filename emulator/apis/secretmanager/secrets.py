@@ -11,6 +11,7 @@ from emulator.apis.standard import Listing, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.paging import NEWEST_FIRST
+from emulator.core.places import REGIONS
 from emulator.core.resources import apply_mask, check_etag, check_labels, timestamp
 from emulator.core.world import World
 from emulator.identity import iam_policy
@@ -37,10 +38,31 @@ def create_secret(world: World, request: Any, _: Call) -> Any:
     secret.name = f"{canonical(world, request.parent, 'project')}/secrets/{request.secret_id}"
     if "/locations/" not in secret.name and not secret.replication.WhichOneof("replication"):
         raise ApiFailure("INVALID_ARGUMENT", "Field [secret.replication] is required.")
+    check_replicas(secret.replication)
     secret.create_time.CopyFrom(timestamp(world.clock.now()))
     check(world, secret)
     SECRETS.insert(world, touch(world, secret))
     return secret
+
+
+def check_replicas(replication: Any) -> None:
+    """Refuse a replication that is nowhere.
+
+    Raises:
+        ApiFailure: INVALID_ARGUMENT.
+
+    Source:
+        Comments of `Replication.UserManaged.replicas` and `Replica.location` of google-cloud-secret-manager.
+    """
+    if not replication.HasField("user_managed"):
+        return
+    places = [each.location for each in replication.user_managed.replicas]
+    if not places:
+        raise ApiFailure("INVALID_ARGUMENT", "Field [secret.replication.user_managed.replicas] is required.")
+    for place in places:
+        if place not in REGIONS or places.count(place) > 1:
+            text = f"Field [secret.replication.user_managed.replicas.location]: [{place}] is no region of its own."
+            raise ApiFailure("INVALID_ARGUMENT", text)
 
 
 def check(world: World, secret: Any) -> None:

@@ -26,6 +26,7 @@ Source:
     Comment of `UpdateScheduleRequest`: a field that is set cannot be unset.
 """
 _BEYOND = Beyond()
+_JOB_ID = "modelMonitoringJobId"
 _SOON = timedelta(minutes=1)
 _LEAST = re.compile(r", from (\d{1,9}) values on$")
 
@@ -46,6 +47,7 @@ class MonitoringSchedule:
         target: What is looked at.
         log: Whether the end of a job is an entry in Cloud Logging.
         paused: Whether it runs at all. Methods of its own switch that.
+        by_hand: An id for its jobs: they would all have it, and the second would fail.
         fixed_by_hand: What else says when it runs, and that it is over: see `core.by_hand`. Nothing takes that back.
     """
 
@@ -59,6 +61,7 @@ class MonitoringSchedule:
     target: Rows | None
     log: bool
     paused: bool
+    by_hand: Mapping[str, str] = field(default_factory=dict)
     fixed_by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -116,6 +119,7 @@ def of_json(live: Mapping[str, Any]) -> MonitoringSchedule:
         target=rows_of(found.get("targetDataset")),
         log=bool(spec.get("notificationSpec", {}).get("enableCloudLogging")),
         paused=live.get("state") == "PAUSED",
+        by_hand=_BEYOND.of({_JOB_ID: request[_JOB_ID]} if request.get(_JOB_ID) else {}, {}),
         fixed_by_hand=_fixed(live),
     )
 

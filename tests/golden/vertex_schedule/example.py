@@ -58,6 +58,11 @@ def runs(operator, name, value):
     api(operator).patch(read(operator)["name"], {name: value}, mask=name)
 
 
+def named_jobs(operator):
+    live = read(operator)
+    api(operator).patch(live["name"], {REQUEST: {**live[REQUEST], "modelMonitoringJobId": "theirs"}}, mask=REQUEST)
+
+
 def limits(default, **columns):
     return Limits("jensen_shannon_divergence", "l_infinity", default, default, columns)
 
@@ -121,6 +126,7 @@ def examples(at):
                 "maxRunCount": "3",
                 "allowQueueing": True,
             }.items()
-        },
+        }
+        | {"modelMonitoringJobId": named_jobs},
     )
     return (example,)
