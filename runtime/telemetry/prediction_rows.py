@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import orjson
 
-from runtime.data.outputs import plain
+from runtime.data.outputs import WrongRows, plain
 from runtime.data.tensors import Array
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ ABOUT = ("request_id", "logging_time", "service", "model", "model_version", "rev
 """Columns of every record, before those of the features and that of the prediction."""
 PREDICTION = "prediction"
 """Column of a prediction that has no name; its values are as the model gave them."""
-NUMBERS = "fiu"
-"""Kinds of arrays that are numbers and no truth values."""
-encode, decode = msgspec.json.Encoder(enc_hook=plain).encode, msgspec.json.Decoder().decode
+SINGLE = 4
+"""Bytes of a number of single precision."""
+encode = msgspec.json.Encoder(enc_hook=plain).encode
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -75,8 +75,8 @@ class Rows:
         self.model = loaded.part.name
         self._width = len(ABOUT) + len(self._names)
         last = (predicted.name if predicted else "") or PREDICTION
-        about = (service, self.model, loaded.part.version, revision)
-        self._template = _template(about, [columns.get(name, name) for name in self._names], last)
+        self._about = (service, self.model, loaded.part.version, revision)
+        self._record = _record([*ABOUT, *(columns.get(name, name) for name in self._names), last])
 
     def width(self, seen: Seen) -> int:
         """Count the values that a row of a request is made of: those about it, its features, and its prediction's."""
@@ -91,56 +91,49 @@ class Rows:
         Raises:
             Exception: Some value has no form in JSON: whichever the encoder has for it.
         """
-        cells = self._cells(parts)
-        selection, template, read = self._loaded.prediction, self._template, self._read_prediction
+        rows, done = self._rows(parts), 0
+        selection, record, read = self._loaded.prediction, self._record, self._read_prediction
+        service, model, version, revision = self._about
         found: list[list[bytes]] = []
-        done = 0
         for part in parts:
-            seen, start, stop = part.seen, part.start, part.stop
-            rows = cells[done : done + stop - start]
-            done += stop - start
+            seen, start, count = part.seen, part.start, part.stop - part.start
             outputs, call = seen.outputs, seen.call
+            made: list[bytes] = []
+            found.append(made)
             if outputs is None or call is None or selection.output not in outputs.arrays:
-                found.append([])
+                done += count
                 continue
-            first = call.start
-            predictions = outputs.values_of(selection.output, selection.column, first + start, first + stop)
-            if read is not None:
-                predictions = [read(_python(value)) for value in predictions]
-            request, time = encode(seen.request.id), encode(datetime.fromtimestamp(part.at, UTC))
-            latency = (seen.ended - seen.started) * 1000
-            found.append(
-                [
-                    template % (request, time, latency, index, *row, encode(prediction))
-                    for index, row, prediction in zip(range(start, stop), rows, predictions, strict=True)
-                ]
-            )
+            first = call.start + start
+            predictions = outputs.values_of(selection.output, selection.column, first, first + count)
+            if len(predictions) != count:
+                raise WrongRows(f"{count} rows have {len(predictions)} predictions")
+            identity, at = seen.request.id, datetime.fromtimestamp(part.at, UTC)
+            latency_ms = int((seen.ended - seen.started) * 1e6 + 0.5) / 1000
+            for place, value in enumerate(predictions, start):
+                last = value if read is None else read(_python(value))
+                row = rows[done]
+                done += 1
+                # By position: what is unpacked with others becomes a list first.
+                made.append(
+                    encode(record(identity, at, service, model, version, revision, latency_ms, place, *row, last))
+                )
         return found
 
-    def _cells(self, parts: Sequence[Part]) -> Sequence[Sequence[bytes]]:
-        """Give the features of all rows as JSON."""
+    def _rows(self, parts: Sequence[Part]) -> Sequence[Sequence[Any]]:
+        """Give the features of all rows, as their columns take them."""
         layout = self._loaded.layout
         if layout is None or not self._names:
             return [()] * sum([part.stop - part.start for part in parts])
         if layout.matrix_input is None:
             return [row for part in parts for row in self._columns(part)]
-        name = layout.matrix_input.name
-        tables = [
-            _chosen(part.seen.call.inputs[name][part.start : part.stop], self._places)
-            for part in parts
-            if part.seen.call
-        ]
-        rows = _numbers(tables)
-        if rows is None:
-            values = [row for table in tables for row in (table.tolist() if isinstance(table, np.ndarray) else table)]
-            readers = dict(self._readers)
-            return [[encode(readers.get(at, _same)(value)) for at, value in enumerate(row)] for row in values]
+        name, places = layout.matrix_input.name, self._places
+        tables = [_chosen(p.seen.call.inputs[name][p.start : p.stop], places) for p in parts if p.seen.call]
+        rows = _listed(tables)
         for place, read in self._readers:
-            for row in rows:
-                row[place] = encode(read(decode(row[place])))
+            rows = [(*row[:place], read(row[place]), *row[place + 1 :]) for row in rows]
         return rows
 
-    def _columns(self, part: Part) -> Iterable[Sequence[bytes]]:
+    def _columns(self, part: Part) -> Iterable[Sequence[Any]]:
         """Give the same of a request whose features come by name."""
         count, readers = part.stop - part.start, dict(self._readers)
         inputs = part.seen.call.inputs if part.seen.call else {}
@@ -162,52 +155,46 @@ def _chosen(table: Array | Sequence[Any], places: list[int] | None) -> Array | S
     return [[row[place] for place in places] for row in table]
 
 
-def _numbers(tables: Sequence[Array | Sequence[Any]]) -> list[list[bytes]] | None:
-    """Give rows of numbers as JSON; None where they hold something else.
-
-    What came as JSON is Python's numbers, what came in binary are matrices. Of 32 bits orjson writes the shortest
-    decimal that becomes the same, which is what a caller meant: 0.1 is 0.10000000149011612 otherwise, and a baseline
-    that holds 0.1 would differ from it in every row.
-    """
-    found: list[list[bytes]] = []
+def _listed(tables: Sequence[Array | Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    """Give the rows of tables: what came as JSON is Python's values already, what came in binary are matrices."""
+    found: list[Sequence[Any]] = []
     # By the type's name: numpy has it that float64 equals None, and a table of it is no list.
     for alike, some in groupby(tables, lambda table: table.dtype.str if isinstance(table, np.ndarray) else ""):
-        if not alike:
-            rows: Any = [row for table in some for row in table]
-            text = encode(rows)
-        elif np.dtype(alike).kind in NUMBERS:
-            rows = np.ascontiguousarray(
-                np.concatenate([*some])
-            )  # which keeps the order of columns, of which orjson has none
-            text = orjson.dumps(rows, option=orjson.OPT_SERIALIZE_NUMPY)
-        else:
-            return None
-        if b'"' in text or text.count(b"[") != len(rows) + 1:  # text may hold anything; so may rows of lists
-            return None
-        if len(rows):
-            found += [row.split(b",") for row in text[2:-2].split(b"],[")]
+        of_one_type = [*some]
+        found += _values(np.concatenate(of_one_type)) if alike else chain.from_iterable(of_one_type)
     return found
 
 
-def _column(values: Array, read: Callable[[Any], Any] | None) -> list[bytes]:
-    """Give the values of a feature as JSON."""
-    if values.dtype.kind not in NUMBERS:
-        return [encode((read or _same)(value)) for value in values.tolist()]
-    if not len(values):
-        return []
-    cells = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
-    return cells if read is None else [encode(read(decode(cell))) for cell in cells]
+def _values(array: Array) -> list[Any]:
+    """Give an array as a list, with the numbers that a caller meant.
+
+    Of 32 bits orjson writes the shortest decimal that becomes the same: 0.1 is 0.10000000149011612 otherwise, and a
+    baseline that holds 0.1 would differ from it in every row. Numbers that are none become None.
+    """
+    if array.dtype.kind != "f" or array.dtype.itemsize > SINGLE:
+        found: list[Any] = array.tolist()
+        return found
+    # Its order of columns is the only one that orjson has.
+    shortest: list[Any] = orjson.loads(orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY))
+    return shortest
 
 
-def _template(about: Sequence[str], features: Sequence[str], last: str) -> bytes:
-    """Make what a record is formatted by: what is the same in all of them, and places for the rest."""
+def _column(array: Array, read: Callable[[Any], Any] | None) -> list[Any]:
+    """Give the values of a feature."""
+    values = _values(array)
+    return values if read is None else [read(value) for value in values]
 
-    def fixed(value: str) -> bytes:
-        return encode(value).replace(b"%", b"%%")
 
-    values = [b"%b", b"%b", *map(fixed, about), b"%.3f", b"%d", *[b"%b"] * len(features), b"%b"]
-    keys = map(fixed, [*ABOUT, *features, last])
-    return b"{" + b",".join(key + b":" + value for key, value in zip(keys, values, strict=True)) + b"}"
+def _record(keys: Sequence[str]) -> Callable[..., Any]:
+    """Give what makes a record of its values: a class of the model's, whose encoder has every key ready.
+
+    A class has no key twice, and none with a quote: an object of such keys, which no table takes, costs more.
+    """
+    fields = {f"_{place}": key for place, key in enumerate(keys)}
+    try:
+        return msgspec.defstruct("Record", [(field, Any) for field in fields], rename=fields, gc=False)
+    except ValueError:
+        return lambda *values: dict(zip(keys, values, strict=True))
 
 
 def _reader(feature: Feature) -> Callable[[Any], Any]:
@@ -236,7 +223,7 @@ def _boolean(value: Any) -> bool | None:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 

@@ -72,16 +72,24 @@ class Turns:
         self._looked = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next: asyncio.Handle | None = None
+        self._gathers = False  # what is planned waits for more, and for no allowance
         self._hurried = False
         self._finished = threading.Event()
 
-    def plan(self) -> None:
-        """Say that there is work: it is begun a little later, when more has come together."""
-        if self._next is not None:
+    def plan(self, *, soon: bool = False) -> None:
+        """Say that there is work: it is begun a little later, when more has come together.
+
+        Args:
+            soon: Enough has: it is begun as soon as the loop has done what it is at.
+        """
+        if self._next is not None and not (soon and self._gathers):
             return
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        self._next = self._loop.call_later(GATHER_S, self._take)
+        if self._next is not None:
+            self._next.cancel()
+        self._gathers = not soon
+        self._next = self._loop.call_soon(self._take) if soon else self._loop.call_later(GATHER_S, self._take)
 
     def finish(self, seconds: float) -> bool:
         """Have all that is left done without pauses, and wait for it; called in another thread than the loop's.
@@ -102,6 +110,7 @@ class Turns:
         self._take()
 
     def _take(self) -> None:
+        self._gathers = False
         began = perf_counter()
         if began - self._looked > PAUSE_S / 2:
             self._looked = began

@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from google.pubsub_v1 import PublisherClient, SubscriberClient
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.__main__ import parser, service_of
@@ -21,9 +21,9 @@ from runtime.data.outputs import Outputs
 from runtime.data.seen import Seen
 from runtime.frameworks import cpu_quota
 from runtime.serving.records import Records
-from runtime.telemetry import prediction_log, prediction_topic
+from runtime.telemetry import prediction_log, prediction_topic, turns
 from runtime.telemetry.background import Background
-from runtime.telemetry.prediction_log import PredictionLog
+from runtime.telemetry.prediction_log import TOGETHER, PredictionLog
 from runtime.telemetry.prediction_rows import Rows
 from runtime.telemetry.prediction_topic import MOST_MESSAGES, Topic
 from runtime.telemetry.turns import RESERVE, SAVED_S, SHARE, Allowance
@@ -119,6 +119,10 @@ def logged(requests, loaded, *, cells=prediction_log.CELLS, heaviest=prediction_
     st.dictionaries(st.integers(0, 2), st.sampled_from(["number", "integer", "category", "boolean"])),
     st.sampled_from([1, 30, prediction_log.CELLS]),
 )
+@example(
+    [(of, [[math.inf, -math.inf, math.nan]] * 2, 1) for of in (None, np.float32, np.float64)], set(), {1: "category"}, 1
+)
+@example([(None, [[math.inf, -math.inf, math.nan]], 0)], set(), {0: "integer", 1: "boolean", 2: "category"}, 30)
 def test_a_record_is_what_was_asked_and_answered(requests, hidden, kinds, cells):
     """Whatever came in one call, in one turn or in several, as JSON or in binary: each row is one record."""
     seen = []
@@ -338,6 +342,38 @@ def test_a_topic_that_is_not_there_costs_no_answer(emulator, start, specs, featu
     server.wait(lambda: 'failed_total{work="prediction-log"} 1' in server.get("/metrics").text, 30)
 
     assert server.post("/predict", rows).status_code == 200
+
+
+@pytest.mark.parametrize("column", ['a"b', "a\\b", "a%b", "ü", "model", "f1", "prediction"])
+def test_a_record_is_json_whatever_its_columns_are_called(column):
+    """Names that no table has, and one of another column, cost no record; the others keep their values."""
+    sink = Kept()
+
+    async def told():
+        log = PredictionLog(sink, 1.0, {"f0": column})
+        log.follower(model())(asked("r", [[1.5, 2.5, 3.5]]))
+        assert await asyncio.to_thread(log.flush, 20)
+
+    asyncio.run(told())
+
+    record = json.loads(sink.requests[0][0])
+    assert (record["request_id"], record["f2"]) == ("r", 3.5)
+    assert column in {"f1", "prediction"} or record[column] == 1.5
+
+
+def test_requests_that_come_together_wait_for_no_timer(monkeypatch):
+    """As many as are worth a turn are made records of before a moment has passed: what they hold is let go."""
+    monkeypatch.setattr(turns, "GATHER_S", 3600.0)
+    made = threading.Event()
+
+    async def told():
+        log = PredictionLog(SimpleNamespace(begin=None, write=lambda _: made.set()), 1.0)
+        follow = log.follower(model())
+        for place in range(TOGETHER):
+            follow(asked(f"r{place}", [[1.0, 2.0, 3.0]]))
+        assert await asyncio.to_thread(made.wait, 20)
+
+    asyncio.run(told())
 
 
 def test_calls_hold_what_pub_sub_takes():
