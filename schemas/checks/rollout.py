@@ -85,7 +85,7 @@ def predictions(rollout: Rollout, model: Model | None, monitoring: Monitoring | 
         yield Finding(path, "gate-input", "predictionDrift needs model.prediction", hint, at_key=True)
     if rollout.strategy is Strategy.BLUE_GREEN and not (rollout.keep_percent and rollout.bake_s):
         summary = "with everything moved at once there is nobody to compare predictions with"
-        yield warning(path, "gate-input", summary, "add `keepPercent` and `bake`, or compare before: `replay`")
+        yield warning(path, "gate-input", summary, "add `keep` and `bake`, or compare before: `replay`")
 
 
 _PATH = re.compile(r"/[!-~]*")

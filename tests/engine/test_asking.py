@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-from reconciler.core.rollout.record import ROLLOUT
+from reconciler.core.rollout.record import ROLLOUT, read
+from reconciler.engine.rollouts import standings
+from tests.emulator_run.test_traffic import points
+from tests.engine.killing import killed_while
 from tests.operating import spec
 
 CANARY = {"strategy": "Canary", "steps": [{"traffic": 20, "hold": "2m"}]}
@@ -113,3 +116,46 @@ def test_who_only_looks_asks_nothing(operator, first):
 
     assert operator.service().generation == generation
     assert shares(operator) == {first: 100}
+
+
+def answered(operator, revision):
+    """How many requests a revision answered, as Cloud Monitoring has it."""
+    operator.emulator.advance(310)  # also longer than a lock of a run that is dead
+    found = points(operator.emulator, "request_count")
+    return sum(point.value.int64_value for resource, _, point in found if resource["revision_name"] == revision)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_pass_that_dies_as_it_writes_what_it_found_is_finished_by_the_next(operator, first, when):
+    """What passed is asked again where nobody wrote it down; a bad answer rejects once, and no more comes of it."""
+    write = {"method": "google.cloud.run.v2.Services/UpdateService", "when": when}
+    bad = wanted(echo("3"), V="2")
+    passed(operator, bad)
+    refused = newest(operator)
+    assert killed_while(operator, write, bad)
+    assert (ROLLOUT in operator.service().annotations, shares(operator)) == (True, {first: 100})
+    asked = answered(operator, refused)
+    passed(operator, bad)
+    generation = operator.service().generation
+    said = passed(operator, bad)
+
+    [standing] = standings(operator.plan(bad), operator.session().kinds)
+    assert [each["why"] for each in standing.to_json()["rejected"]] == [
+        "smoke: GET /: `env.V` of its answer is not what is expected"
+    ], said
+    assert (operator.service().generation, newest(operator), shares(operator)) == (generation, refused, {first: 100})
+    assert answered(operator, refused) == asked, "the inventory knew it already"
+
+    good = wanted(echo("4"), rollout={"strategy": "BlueGreen", "approval": True}, V="4")
+    passed(operator, good)
+    assert killed_while(operator, write, good)
+    asked = answered(operator, newest(operator))
+    assert bool(read(dict(operator.service().annotations)).record.checks) == (when == "after")
+
+    said = passed(operator, good)
+
+    assert "it waits for `promote`" in said
+    assert read(dict(operator.service().annotations)).record.checks["smoke"].passed
+    assert (answered(operator, newest(operator)) > asked) == (when == "before")
+    assert operator.differences(good) == []

@@ -723,3 +723,26 @@ def test_lost_annotations_leave_no_copies_behind():
     here.pass_(GOOD)
 
     assert (here.serving(), shadows(here)) == ({"v0": 95, "v1": 5}, [])
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_copies_end_where_a_hand_gave_it_traffic(forgotten):
+    """Whoever moves shares in the console keeps its tags: before anything else is judged, copies are no part of it."""
+    here = copying()
+    new, old = here.rollout().candidate.revision, here.rollout().stable.revision
+    tags = [Share(share.revision, 0, share.tag) for share in here.live.traffic if share.tag]
+    here.live = replace(here.live, traffic=(Share(new, 25), Share(old, 75), *tags))
+    if forgotten:
+        here.annotate(ROLLOUT, "")
+    else:
+        assert here.pass_(GOOD).phase is Phase.PINNED
+        order(here, "resume")
+    assert shadows(here) == [new]
+    for _ in range(2):
+        here.now += timedelta(minutes=1)
+        step = here.pass_(GOOD)
+
+    assert (step.event, shadows(here), here.serving()) == ("copies ended", [], {"v0": 75, "v1": 25})
+    record = read(here.live.annotations).record
+    assert (record.served, record.shadow) == (here.now, False)
+    assert here.pass_(GOOD).wait is Wait.HOLD

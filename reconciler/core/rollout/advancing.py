@@ -18,18 +18,20 @@ from reconciler.core.rollout.position import (
     ON_ITS_WAY,
     Phase,
     Rollout,
+    literal,
 )
 from reconciler.core.rollout.record import Order, Record
 from reconciler.core.rollout.series import Check
-from reconciler.core.rollout.step import Step, Wait
+from reconciler.core.rollout.step import Step, Wait, targets
 from reconciler.core.rollout.writing import hash_of, moved, noted, settled
 from schemas.sections.rollout import GateMode, OnFailure, OnInsufficientData, OnMetricsMissing, WhenStableFails
 
 _APART = timedelta(minutes=5)
 """So far the clocks of two machines may be apart."""
-CHECKED, SHADOWED = "checked", "shadowed"
-"""What happens when it is written down what came of a check, and when a candidate begins to get copies of requests."""
-BEFORE_TRAFFIC = frozenset({CHECKED, SHADOWED})
+CHECKED, SHADOWED, UNCOPIED = "checked", "shadowed", "copies ended"
+"""What happens when it is written down what came of a check, and when copies for a candidate begin, or end."""
+BESIDE_STEPS = frozenset({CHECKED, SHADOWED, UNCOPIED})
+"""What of it carries no order out."""
 
 
 def preview(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
@@ -84,6 +86,23 @@ def _shadowing(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | No
         paused=record.paused,
         checks=settled(rollout, evidence),
     )
+
+
+def uncopied(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
+    """End copies for a candidate that somebody gave traffic to: among its requests they would hide who reaches it."""
+    del evidence
+    record, candidate = rollout.record, rollout.candidate
+    if rollout.phase not in {Phase.STEP, Phase.BAKE} or record is None or not record.shadow or candidate is None:
+        return None
+    tags = {"candidate": candidate.revision, "stable": rollout.stable.revision if rollout.stable else ""}
+    step = noted(
+        rollout,
+        f"version {candidate.hash} has {rollout.percent} %, and gets no more copies of requests",
+        UNCOPIED,
+        shadow=False,
+        served=record.served or now,
+    )
+    return replace(step, traffic=targets(rollout.live, literal(rollout.live.traffic), **tags, shadow=""))
 
 
 def _with_news(rollout: Rollout, evidence: Evidence, step: Step) -> Step:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconciler.core.rollout.advancing import (
-    BEFORE_TRAFFIC,
+    BESIDE_STEPS,
     advance,
     approval,
     bake,
@@ -19,6 +19,7 @@ from reconciler.core.rollout.advancing import (
     paused,
     preview,
     stable_fails,
+    uncopied,
     waiting,
 )
 from reconciler.core.rollout.back import aborted, refused_all_the_same, withdrawn
@@ -51,7 +52,7 @@ def next_step(rollout: Rollout, evidence: Evidence, now: datetime) -> Step:
 
 def _carried_out(step: Step, order: Order) -> bool:
     """Tell whether what is written is what was asked: an approval stays until the step that it is for ends."""
-    return step.event in _OF[order.verb] if order.verb in _OF else step.event not in {"", *BEFORE_TRAFFIC}
+    return step.event in _OF[order.verb] if order.verb in _OF else step.event not in {"", *BESIDE_STEPS}
 
 
 _OF = {
@@ -84,6 +85,7 @@ RULES: tuple[Rule, ...] = (
     anew,
     paused,
     starting,
+    uncopied,
     preview,
     stable_fails,
     waiting,
