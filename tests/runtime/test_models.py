@@ -18,7 +18,7 @@ from runtime.data.models import Part
 from runtime.data.tensors import TensorSpec
 from runtime.frameworks import LoadError, load
 from runtime.serving.catalog import describe
-from tests.runtime.late import needed
+from tests.late import needed
 
 ROW = [1.0, 2.0]
 NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}}
