@@ -9,7 +9,7 @@ export UV_COMPILE_BYTECODE := 1
 # Images often set it; without compiled files every test process compiles half a second of imports and all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: vendor conformance conformance-clean changelog dist help demo test check fix golden bench coverage mutants fresh setup clean
+.PHONY: check-types check-tests costs vendor conformance conformance-clean changelog dist help demo test check fix golden bench coverage mutants fresh setup clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -19,12 +19,21 @@ demo: setup  ## the main job, end to end, on the embedded emulator
 test: setup  ## the whole suite
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
-check: setup  ## format, lint, types, import contracts, fast tests
+# Types beside tests: where mypy has seen nothing of the tree yet, it takes one core for as long as they take the other.
+check: setup  ## format, lint, import contracts, types, the tests that cost least: 90 s on two cores
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)
+	@$(MAKE) --no-print-directory -j 2 check-types check-tests
+
+check-types: setup
+	$(BIN)/mypy
+
+check-tests: setup
+	$(BIN)/pytest -q -n $(JOBS) --dist worksteal --quick $(ARGS)
+
+costs: setup  ## measure what tests cost (Linux): it decides what `check` runs
+	$(BIN)/python -m tests.costs $(ARGS)
 
 fix: setup  ## format and mend what can be mended
 	$(BIN)/ruff format .

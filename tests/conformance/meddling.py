@@ -153,10 +153,12 @@ def updating(message: Any) -> Any:
     if message is None:
         return None
     name = message.pb().DESCRIPTOR.full_name
+    # Of its package alone: to see the requests of another one imports that, Vertex AI's for seconds.
+    package = re.escape(name.rpartition(".")[0])
     rows = [
         (method, field)
         for method, row in TABLE.items()
-        if re.search(r"/(Update|Patch)[A-Z]", method)
+        if re.match(rf"{package}\.\w+/(Update|Patch)[A-Z]", method)
         for field in row.request.DESCRIPTOR.fields
         if field.message_type is not None and field.message_type.full_name == name
     ]

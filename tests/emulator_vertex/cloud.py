@@ -1,16 +1,19 @@
 """Vertex AI through Google's clients, with as little typing as the tests can do with."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
-from google.cloud import aiplatform_v1 as vertex
 
 from tests.conftest import Emulator
 from tests.emulator.clients import client
+from tests.late import Late
 
+vertex = Late("google.cloud.aiplatform_v1")  # seconds, which collecting tests need not take
 PLACE = "projects/local/locations/europe-west1"
 BUCKET = "models"
 IMAGE = "europe-west1-docker.pkg.dev/local/trainers/train:1"

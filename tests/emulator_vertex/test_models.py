@@ -3,11 +3,11 @@
 import httpx
 import pytest
 from google.api_core import exceptions
-from google.cloud import aiplatform_v1
 
 from tests.conftest import Emulator
 from tests.emulator.clients import both_wires
 from tests.emulator_vertex.cloud import PLACE, SERVING, Vertex
+from tests.emulator_vertex.cloud import vertex as aiplatform_v1
 
 NAME = f"{PLACE}/models/churn"
 

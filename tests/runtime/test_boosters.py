@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.frameworks import LoadError, xgboost_trees
-from tests.runtime.late import Late
+from tests.late import Late
 from tests.runtime.offline import ask, dumped, loaded, probabilities
 
 lightgbm = Late("lightgbm")

@@ -18,7 +18,7 @@ from runtime.configuration.settings import Feature, ModelSettings, SettingsError
 from runtime.data.folders import SourceError
 from runtime.frameworks import ENDINGS, LoadError, load
 from runtime.serving import source
-from tests.runtime.late import needed
+from tests.late import needed
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "docs" / "model-files.md"

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from runtime.data.columns import Contradiction, is_missing, number_of, places_of
-from tests.runtime.late import Late
+from tests.late import Late
 from tests.runtime.offline import ask, dumped, loaded, probabilities
 
 lightgbm = Late("lightgbm")

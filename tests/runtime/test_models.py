@@ -19,7 +19,7 @@ from runtime.data.tensors import TensorSpec, datatype_of
 from runtime.frameworks import LoadError, load
 from runtime.protocols.binary import pack
 from runtime.serving.catalog import describe
-from tests.runtime.late import needed
+from tests.late import needed
 
 ROW = [1.0, 2.0]
 NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}}

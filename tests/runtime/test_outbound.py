@@ -13,7 +13,7 @@ import pytest
 import tritonclient.grpc as triton_grpc
 
 from runtime.configuration.silence import NAMES, be_silent
-from tests.runtime.late import needed
+from tests.late import needed
 
 ROOT = Path(__file__).resolve().parents[2]
 WATCHED = f"{Path(__file__).parent / 'outbound'}{os.pathsep}{ROOT}"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from sklearn.compose import ColumnTransformer
@@ -33,13 +32,16 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from runtime.configuration.settings import ModelSettings, with_folder
-from runtime.frameworks import LoadError, load, sklearn_trees
+from runtime.frameworks import LoadError, load
+from tests.late import Late
 from tests.runtime.offline import ask, loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+sklearn_trees = Late("runtime.frameworks.sklearn_trees")
+SKOPS = Late("skops.io")  # imports all of scikit-learn
 RANDOM = np.random.default_rng(2)
 ROWS = RANDOM.normal(size=(80, 3))
 LABEL = np.where(ROWS[:, 0] > 0, "up", "down")
@@ -72,7 +74,7 @@ FITTED: dict[str, Callable[[], Any]] = {
 def test_ordinary_estimators_need_no_leave(tmp_path, fit):
     """They load, and answer as they did before."""
     estimator = fit()
-    skops.io.dump(estimator, tmp_path / "model.skops")
+    SKOPS.dump(estimator, tmp_path / "model.skops")
 
     assert ask(loaded(tmp_path, FEATURES), ROWS[:9].tolist()) == estimator.predict(ROWS[:9]).tolist()
 
@@ -87,7 +89,7 @@ def test_a_pipeline_of_columns_with_text(tmp_path):
         "histogram": HistGradientBoostingClassifier(max_iter=3, categorical_features=["fuel"]),
     }.items():
         (tmp_path / name).mkdir()
-        skops.io.dump(estimator.fit(table, LABEL), tmp_path / name / "model.skops")
+        SKOPS.dump(estimator.fit(table, LABEL), tmp_path / name / "model.skops")
         found = ask(loaded(tmp_path / name, features), table[:9].to_dict("records"))
         assert found == estimator.predict(table[:9]).tolist()
 
@@ -107,7 +109,7 @@ def test_clusters_of_short_numbers(tmp_path, cluster):
 def test_a_strange_type_is_named_with_its_remedy(tmp_path):
     """What the server does not know the spec may name, or who started it; the folder itself may not."""
     model = BisectingKMeans(2, random_state=0).fit(ROWS)
-    skops.io.dump(model, tmp_path / "model.skops")
+    SKOPS.dump(model, tmp_path / "model.skops")
     kinds = [f"sklearn.cluster._bisect_k_means.{kind}" for kind in ("BisectingKMeans", "_BisectingTree")]
     names = [*kinds, "sklearn.cluster._kmeans._kmeans_single_lloyd"]
     (tmp_path / "model.yaml").write_text(f"trustedTypes: [{', '.join(names)}]\n")
@@ -212,7 +214,7 @@ def _no_leaves(model: Any) -> None:
 @pytest.mark.parametrize("make", OUT_OF_ITSELF.values(), ids=OUT_OF_ITSELF)
 def test_trees_that_lead_out_of_themselves_are_refused(tmp_path, make):
     """Before the first row is answered: the process would read whatever lies there, or never come back."""
-    skops.io.dump(make(), tmp_path / "model.skops")
+    SKOPS.dump(make(), tmp_path / "model.skops")
 
     with pytest.raises(
         LoadError, match=r"model\.skops (is refused: it has|holds types that nobody trusts: .*\.predict;) "
@@ -222,7 +224,7 @@ def test_trees_that_lead_out_of_themselves_are_refused(tmp_path, make):
 
 def schema_edited(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     """Write a tree whose description was edited."""
-    whole = skops.io.dumps(DecisionTreeClassifier(max_depth=2).fit(ROWS, LABEL))
+    whole = SKOPS.dumps(DecisionTreeClassifier(max_depth=2).fit(ROWS, LABEL))
     with zipfile.ZipFile(io.BytesIO(whole)) as given, zipfile.ZipFile(folder / "model.skops", "w") as written:
         for name in given.namelist():
             content = given.read(name)
@@ -333,7 +335,7 @@ def _lost() -> Any:
 @pytest.mark.parametrize("make", FITTING_NOWHERE.values(), ids=FITTING_NOWHERE)
 def test_what_opens_files_or_leads_out_of_its_arrays_is_refused(tmp_path, make):
     """Wherever it is in an object, and before a row is answered."""
-    skops.io.dump(make(), tmp_path / "model.skops")
+    SKOPS.dump(make(), tmp_path / "model.skops")
 
     with pytest.raises(LoadError, match=r"model\.skops is refused: it has "):
         load(tmp_path, ModelSettings())
@@ -351,7 +353,7 @@ def rewritten(file: Path, edit: Callable[[str], str]) -> None:
 
 def test_what_is_made_is_what_was_named(tmp_path):
     """A trusted name makes nothing else trusted."""
-    skops.io.dump(LogisticRegression().fit(ROWS, LABEL).sparsify(), tmp_path / "model.skops")
+    SKOPS.dump(LogisticRegression().fit(ROWS, LABEL).sparsify(), tmp_path / "model.skops")
     assert load(tmp_path, ModelSettings())
     rewritten(
         tmp_path / "model.skops",
@@ -366,7 +368,7 @@ def test_what_is_referred_to_twice_is_looked_at_once(tmp_path):
     """Each level doubles what skops would walk: this ends, or the suite does not."""
     model = LogisticRegression().fit(ROWS, LABEL)
     model.seen_ = []
-    skops.io.dump(model, tmp_path / "model.skops")
+    SKOPS.dump(model, tmp_path / "model.skops")
     kind = {"__module__": "builtins", "__class__": "list", "__loader__": "ListNode"}
     held: dict[str, Any] = {**kind, "__id__": 10**15, "content": []}
     for level in range(1, 60):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.runtime.late import needed
+from tests.late import needed
 from tests.runtime.truth.doors import DOORS
 from tests.runtime.truth.table import MODELS, judged
 

@@ -23,7 +23,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from tests.runtime.late import Late
+from tests.late import Late
 from tests.runtime.offline import dumped
 
 lightgbm = Late("lightgbm")

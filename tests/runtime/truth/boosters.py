@@ -9,7 +9,7 @@ import pandas as pd
 import xgboost
 
 from runtime.configuration.settings import Prediction
-from tests.runtime.late import Late
+from tests.late import Late
 from tests.runtime.offline import dumped
 from tests.runtime.truth.case import (
     KIND,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import skops.io
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -49,6 +48,7 @@ from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from runtime.configuration.settings import Prediction
+from tests.late import Late
 from tests.runtime.offline import dumped
 from tests.runtime.truth.case import (
     KIND,
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+SKOPS = Late("skops.io")  # imports all of scikit-learn
 NAMES = ["x", "y"]
 BARE = TABLE[NAMES].to_numpy()
 FRAME = TABLE[NAMES]
@@ -83,7 +84,7 @@ def bare(folder: Path, estimator: Any, label: Any, way: str = "predict", *, pick
     fitted = estimator.fit(BARE, label)
     told = dumped(folder, fitted) if pickled else {}
     if not pickled:
-        skops.io.dump(fitted, folder / "model.skops")
+        SKOPS.dump(fitted, folder / "model.skops")
     told |= PROBABILITIES if way == "predict_proba" else {}
     return Case(X_Y, lambda rows: getattr(fitted, way)(matrix(rows, NAMES)), told)
 
@@ -100,7 +101,7 @@ def framed(
     """An estimator of a data frame, in skops."""
     like = table[list(features)]
     fitted = estimator.fit(like, label)
-    skops.io.dump(fitted, folder / "model.skops")
+    SKOPS.dump(fitted, folder / "model.skops")
     told = PROBABILITIES if way == "predict_proba" else {}
     return Case(features, lambda rows: getattr(fitted, way)(frame(rows, like)), told)
 
@@ -108,7 +109,7 @@ def framed(
 def texts(folder: Path, estimator: Any, way: str = "predict", features: dict[str, Any] | None = None) -> Case:
     """A pipeline that takes a list of texts."""
     fitted = estimator.fit(TABLE.note.tolist(), TEXT_LABEL)
-    skops.io.dump(fitted, folder / "model.skops")
+    SKOPS.dump(fitted, folder / "model.skops")
     told = PROBABILITIES if way == "predict_proba" else {}
     rows = [{"note": note} for note in TABLE.note[:6]]
     given = {"note": {"type": "string"}} if features is None else features
@@ -437,7 +438,7 @@ def mappings(folder: Path) -> Case:
     features = {"kind": {"type": "string"}, "x": {"type": "number", "nullable": True}, "n": {"type": "integer"}}
     given = TABLE[list(features)].to_dict("records")
     fitted = make_pipeline(DictVectorizer(), LinearRegression()).fit(given, SCORE)
-    skops.io.dump(fitted, folder / "model.skops")
+    SKOPS.dump(fitted, folder / "model.skops")
 
     def answer(rows: list[dict[str, Any]]) -> Any:
         return fitted.predict([{name: value for name, value in row.items() if value is not None} for row in rows])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.runtime.late import Late
+from tests.late import Late
 from tests.runtime.truth.case import KIND, NUMBER, TABLE, X_Y, Case, Row, matrix, model
 
 if TYPE_CHECKING:

@@ -21,4 +21,6 @@ class Late:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # pytest asks everything whether it is a test, or a mock: that imports nothing
+            raise AttributeError(name)
         return getattr(needed(self._name), name)
