@@ -1,6 +1,6 @@
 """What every section of the language shares: frozen, strict, camelCase in YAML, units in Python names."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
@@ -43,6 +43,9 @@ class Section(BaseModel):
         allow_inf_nan=False,
     )
 
+    null_is_said: ClassVar[frozenset[str]] = frozenset()
+    """Keys of which null is no slip of the pen: it stays, for a check to say what is to be written instead."""
+
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, value: Any) -> Any:
@@ -55,7 +58,7 @@ class Section(BaseModel):
             return value
         fields = cls.model_fields
         if None in value.values():
-            known = {field.alias for field in fields.values()}
+            known = {field.alias for field in fields.values()} - cls.null_is_said
             value = {key: item for key, item in value.items() if item is not None or key not in known}
         missing: dict[str | None, Any] = {
             field.alias: {}

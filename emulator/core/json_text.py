@@ -18,6 +18,7 @@ def read_json(text: bytes | str) -> Any:
         found = json.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
-    if (b"\\ud" if isinstance(text, bytes) else "\\ud") in text.lower():  # type: ignore[operator]
+    told = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
+    if b"\\ud" in told.lower():
         json.dumps(found, ensure_ascii=False).encode()
     return found

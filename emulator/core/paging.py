@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from emulator.core.failures import ApiFailure
@@ -34,7 +35,7 @@ class Order:
         """The items in this order."""
         placed = [(self.place(item), item) for item in items]
         for part in reversed(range(len(placed[0][0]) if placed else 0)):  # what is equal stays as it was sorted before
-            placed.sort(key=lambda each, part=part: each[0][part], reverse=self._falls(part))  # type: ignore[misc]
+            placed.sort(key=partial(_part, part), reverse=self._falls(part))
         return [item for _, item in placed]
 
     def is_after(self, item: Any, last: Place) -> bool:
@@ -46,7 +47,8 @@ class Order:
         """
         for part, (one, other) in enumerate(zip(self.place(item), last, strict=True)):
             if one != other:
-                return bool(one > other) is not self._falls(part)  # type: ignore[operator]
+                greater: bool = one > other  # type: ignore[operator]  # parts of one place are of one type in all
+                return greater is not self._falls(part)
         return False
 
     def _falls(self, part: int) -> bool:
@@ -61,6 +63,10 @@ def name_of(item: Any) -> Place:
 def made(item: Any) -> Place:
     """Where a message stands in a list by the time of creation; what was made in one moment, by name."""
     return (item.create_time.ToNanoseconds(), item.name)
+
+
+def _part(part: int, placed: tuple[Place, Any]) -> Any:
+    return placed[0][part]
 
 
 BY_NAME = Order(name_of)

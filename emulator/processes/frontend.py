@@ -63,7 +63,13 @@ class _Admitted:
 
 
 class FrontEnd:
-    """The ASGI application behind every address."""
+    """The ASGI application behind every address.
+
+    Attributes:
+        routes: By port.
+        named: The port on which addresses are told apart by their names on run.app, as Google's front end does; 0 for
+            none.
+    """
 
     def __init__(
         self,
@@ -74,6 +80,7 @@ class FrontEnd:
         proxy: Proxy | None = None,
     ) -> None:
         self.routes: dict[int, Route] = {}
+        self.named = 0
         self.internal_token = secrets.token_hex(16)
         self._pool = pool
         self._gate = gate
@@ -110,15 +117,22 @@ class FrontEnd:
     async def _admit(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> _Admitted:
         """Give the route that serves a request, or the page that refuses it."""
         port = scope["server"][1]
+        by_name = port == self.named
+        port = self._named(headers) if by_name else port
         # Any page may call a public service, as it may in Google Cloud: its container answers for that. By a name that
         # is not ours none may, since Google's front end knows no such service either.
-        page = None if doors.is_for_us(scope["headers"]) else pages.not_found(scope["path"])
+        page = None if by_name or doors.is_for_us(scope["headers"]) else pages.not_found(scope["path"])
         page = page or (None if scope["http_version"] == "2" else _oversized(headers))
         route = self.routes.get(port)
         page = page or await self._refusal(route, port, scope["path"], headers)
         if page is None and route is not None and route.iap:
             scope, headers, page = await self._sign_in(route, port, scope, headers)
         return _Admitted(self.routes.get(port), page, scope, headers)  # the route as it is after the check
+
+    def _named(self, headers: Mapping[bytes, bytes]) -> int:
+        """Give the port of the address that a request names; 0 for one that is not there."""
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        return next((port for port, route in self.routes.items() if host and route.host == host), 0)
 
     async def _sign_in(
         self, route: Route, port: int, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]

@@ -70,6 +70,7 @@ class Place:
         scratch: A folder that its instance has to itself, as long as it is there; its name is like no other's.
         note: Writes a line into its log, soon; from any thread.
         ports: The port of this machine for each port of the instance's containers that is known.
+        named_host: `host:port` where services answer to their names on run.app.
     """
 
     port: int
@@ -77,6 +78,7 @@ class Place:
     scratch: Path
     note: Callable[[str], None]
     ports: Mapping[int, int] = field(default_factory=dict)
+    named_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,8 @@ class Share:
 class Route:
     """One address: who answers it and who may call it. `service` is the full resource name.
 
-    With `iap` people sign in to Identity-Aware Proxy first, and the service is called by that.
+    With `iap` people sign in to Identity-Aware Proxy first, and the service is called by that. `host` is its name on
+    run.app, empty where it has none.
     """
 
     service: str
@@ -163,6 +166,7 @@ class Route:
     internal_only: bool = False
     audiences: frozenset[str] = frozenset()  # besides the addresses of the service
     iap: bool = False
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

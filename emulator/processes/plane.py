@@ -212,8 +212,10 @@ class Plane:
         self._loop.close()
 
     async def _set_up(self) -> None:
-        self._workshop = Workshop(Undertaker(), self._metadata, self._now, self._written, self._began)
         self._addresses = Listeners(self._front, self._front.upgrade)
+        self._front.named = await self._addresses.open()
+        named_host = f"127.0.0.1:{self._front.named}"
+        self._workshop = Workshop(Undertaker(), self._metadata, self._now, self._written, self._began, named_host)
         self._ticker = asyncio.create_task(self._tick())
 
     async def _shut_down(self, grace_s: float) -> None:

@@ -30,6 +30,7 @@ class Workshop:
         now: The virtual clock: idle time is counted by it.
         written: Told of each line that a container writes, with the full name of its revision or execution.
         began: Told of each instance that became ready, with the full name of its revision.
+        named_host: `host:port` where services answer to their names on run.app.
     """
 
     undertaker: Undertaker
@@ -37,6 +38,7 @@ class Workshop:
     now: Callable[[], datetime]
     written: Callable[[str, str], None] | None = None
     began: Callable[[str], None] | None = None
+    named_host: str = ""
 
     def tell_began(self, revision: str) -> None:
         """Say that an instance is ready."""
@@ -65,5 +67,5 @@ class Workshop:
 
         given = ports or {}
         port = 0 if container.port is None else given[container.port]
-        place = Place(port, await self.metadata.host(container.identity), scratch, note, given)
+        place = Place(port, await self.metadata.host(container.identity), scratch, note, given, self.named_host)
         return await asyncio.to_thread(container.program, place)

@@ -45,6 +45,9 @@ class Options:
         project: For the full names of traces in logs.
         emulated: Whether services of this machine stand for those of Cloud Run.
         metadata_host: Of the metadata server.
+        shadow_tag: Tag of this service; the version that carries it gets copies of requests. Empty for none.
+        shadow_percent: Percent of requests that are copied to it.
+        run_app_host: `host:port` that stands for all names on run.app; empty where they are looked up.
         app: `module:function` that adds routes and middleware to the application; empty for none.
     """
 
@@ -67,6 +70,9 @@ class Options:
     project: str = ""
     emulated: bool = False
     metadata_host: str = METADATA_HOST
+    shadow_tag: str = ""
+    shadow_percent: float = 100.0
+    run_app_host: str = ""
     app: str = ""
 
 
@@ -101,6 +107,9 @@ def options_from_environment(environment: Mapping[str, str], runtime: RuntimeSet
         project=environment.get("GOOGLE_CLOUD_PROJECT", ""),
         emulated="MLSERVICE_EMULATOR" in environment,
         metadata_host=environment.get("GCE_METADATA_HOST", METADATA_HOST),
+        shadow_tag=environment.get("MLSERVICE_SHADOW_TAG", ""),
+        shadow_percent=_whole(environment, "MLSERVICE_SHADOW_PERCENT", 100),
+        run_app_host=environment.get("RUN_APP_EMULATOR_HOST", ""),
         app=environment.get("MLSERVICE_APP", ""),
     )
 

@@ -10,7 +10,8 @@ from runtime.serving.keys import Keys
 from runtime.telemetry.logs import access_log
 from runtime.telemetry.metrics import Gauge
 from runtime.telemetry.prediction_log import Lines, PredictionLog
-from runtime.telemetry.shadow import ShadowCalls
+from runtime.telemetry.shadow import FixedPlace, ShadowCalls
+from runtime.telemetry.shadow_slot import TaggedPlace
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,7 +43,7 @@ class Records:
         self._access = access_log(
             options.access_log, Project(options.project, options.metadata_host if options.service else "")
         )
-        self._shadow = ShadowCalls(shadow, options) if shadow is not None else None
+        self._shadow = _shadow_calls(options, shadow)
         sink = sink or _sink(options.prediction_log)
         columns, where = options.prediction_log_columns, (options.service, options.revision)
         self._predictions = (
@@ -103,6 +104,15 @@ class Records:
     def _background(self) -> list[PredictionLog | Background[Any]]:
         found: list[PredictionLog | Background[Any]] = [] if self._predictions is None else [self._predictions]
         return found if self._shadow is None else [*found, self._shadow.background]
+
+
+def _shadow_calls(options: Options, shadow: Shadow | None) -> ShadowCalls | None:
+    """Give what copies requests: to the URL that was said, else to who carries the tag; None for nobody."""
+    if shadow is not None:
+        return ShadowCalls(FixedPlace(shadow, options), shadow.percent)
+    if not options.shadow_tag or not options.service:
+        return None
+    return ShadowCalls(TaggedPlace(options), options.shadow_percent)
 
 
 def _sink(name: str) -> Sink | None:

@@ -1,10 +1,14 @@
-"""Shadow calls: a copy of a request goes to another version after the answer, and the difference is logged."""
+"""Shadow calls: a copy of a request goes to another version after the answer, and the difference is logged.
+
+Nothing of it may cost an answer: copies wait in a queue that is bounded in number and bytes, one thread sends them, and
+what does not fit is counted and gone.
+"""
 
 from __future__ import annotations
 
 import logging
 from random import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -22,29 +26,86 @@ OK = 200
 TIMEOUT_S = 10.0
 # Copies that may wait. The other version being slow must cost this one no memory.
 WAITING = 100
+WAITING_BYTES = 16 << 20
 PROTOCOLS = frozenset({"json", "v1", "vertex"})
 # Marks a copy. The other version may have a shadow too, this one even: a copy of a copy would never end.
 MARK = b"x-mlservice-shadow"
 
 
-class ShadowCalls:
-    """A follower of requests in plain JSON and its dialects."""
+class Copy(msgspec.Struct, frozen=True, gc=False):
+    """What is kept of a request until its copy was sent: no rows and no tensors, which may be many times as large."""
+
+    id: str
+    body: bytes
+    answer: bytes
+
+
+class Place(Protocol):
+    """Where copies go."""
+
+    def open(self) -> bool:
+        """Tell whether a copy is taken now. Asked for each request, in the loop: it must not wait."""
+
+    def took(self) -> None:
+        """A copy was taken."""
+
+    def post(self, copy: Copy, client: Any) -> Any:
+        """Send one copy; gives the answer, or None where nobody is there. In the thread of copies."""
+
+
+class FixedPlace:
+    """A URL that the spec names."""
 
     def __init__(self, settings: Shadow, options: Options) -> None:
         self._url = settings.url
-        self._share = settings.percent / 100
-        self.background: Background[Seen] = Background("shadow", self._send, size=WAITING, at_once=1)
         self._audience = audience(settings.url, emulated=options.emulated)
         self._metadata_host = options.metadata_host
-        self._client: Any = None
         self._caller: Any = None
+
+    def open(self) -> bool:
+        """Take every copy."""
+        return True
+
+    def took(self) -> None:
+        """Nothing follows of it."""
+
+    def post(self, copy: Copy, client: Any) -> Any:
+        """Send it, with a token where it goes to a service of Cloud Run."""
+        self._caller = self._caller or Caller(self._audience, client, self._metadata_host)
+        headers = {**headers_of(copy.id), **self._caller.headers()}
+        return client.post(self._url, content=copy.body, headers=headers)
+
+
+def headers_of(request_id: str) -> dict[str, str]:
+    """Give the headers of a copy."""
+    return {"content-type": "application/json", "x-request-id": request_id, MARK.decode(): "1"}
+
+
+class ShadowCalls:
+    """A follower of requests in plain JSON and its dialects.
+
+    Args:
+        place: Where copies go.
+        percent: Of requests.
+    """
+
+    def __init__(self, place: Place, percent: float) -> None:
+        self._place = place
+        self._share = percent / 100
+        self.background: Background[Copy] = Background(
+            "shadow", self._send, size=WAITING, at_once=1, weigh=_bytes_of, heaviest=WAITING_BYTES
+        )
+        self._client: Any = None
 
     def follow(self, seen: Seen) -> None:
         """Take a request if it was predicted, is in the sample, and is no copy itself."""
+        if not self._place.open():
+            return
         chosen = random() < self._share  # noqa: S311 - a sample
         wanted = seen.answer.status == OK and seen.metrics.protocol in PROTOCOLS
         if chosen and wanted and seen.request.header(MARK) is None:
-            self.background.put(seen)
+            self._place.took()
+            self.background.put(Copy(seen.request.id, seen.request.body, seen.answer.body))
 
     def begin(self) -> None:
         """Import and make the client."""
@@ -52,21 +113,24 @@ class ShadowCalls:
 
         self._client = self._client or httpx.Client(timeout=TIMEOUT_S)
 
-    def _send(self, items: list[Seen]) -> None:
+    def _send(self, copies: list[Copy]) -> None:
         self.begin()
-        self._caller = self._caller or Caller(self._audience, self._client, self._metadata_host)
-        for seen in items:
-            headers = {"content-type": "application/json", "x-request-id": seen.request.id, MARK.decode(): "1"}
-            headers |= self._caller.headers()
-            answer = self._client.post(self._url, content=seen.request.body, headers=headers)
-            self._compare(seen, answer.status_code, answer.content)
+        for copy in copies:
+            answer = self._place.post(copy, self._client)
+            if answer is not None:
+                _compare(copy, answer.status_code, answer.content)
 
-    def _compare(self, seen: Seen, status: int, body: bytes) -> None:
-        ours = msgspec.json.decode(seen.answer.body)["predictions"]
-        theirs = msgspec.json.decode(body)["predictions"] if status == OK else None
-        found = difference(ours, theirs) if theirs is not None else None
-        extra = {"request_id": seen.request.id, "shadow_status": status, **(found or {})}
-        log.info("shadow compared", extra=extra)
+
+def _bytes_of(copy: Copy) -> int:
+    return len(copy.body) + len(copy.answer)
+
+
+def _compare(copy: Copy, status: int, body: bytes) -> None:
+    ours = msgspec.json.decode(copy.answer)["predictions"]
+    theirs = msgspec.json.decode(body)["predictions"] if status == OK else None
+    found = difference(ours, theirs) if theirs is not None else None
+    extra = {"request_id": copy.id, "shadow_status": status, **(found or {})}
+    log.info("shadow compared", extra=extra)
 
 
 def difference(ours: list[Any], theirs: list[Any]) -> dict[str, float]:

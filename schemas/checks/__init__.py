@@ -103,6 +103,8 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     rollout.own_address,
     rollout.smoke,
     rollout.replay,
+    rollout.copies,
+    rollout.callers,
     rollout.freezes,
     rollout.unread,
     rollout.left,

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from schemas.checks.finding import Finding, fraction, warning
 from schemas.checks.schedules import time_zone
 from schemas.refusal import shown
-from schemas.sections.access import Access
+from schemas.sections.access import Access, Authentication, Ingress
 from schemas.sections.image import Image
 from schemas.sections.management import Management
 from schemas.sections.model import Model
@@ -54,6 +54,7 @@ _OF_STEPS = (
     "gates",
     "smoke",
     "replay",
+    "shadow",
     "deadline_s",
     "bake_s",
     "keep_stable_s",
@@ -65,7 +66,7 @@ _OF_STEPS = (
 
 def own_address(rollout: Rollout, access: Access) -> Iterator[Finding]:
     """What is asked of a version without traffic needs an address of its own."""
-    asked = [key for key, said in (("smoke", rollout.smoke), ("replay", rollout.replay)) if said is not None]
+    asked = [key for key in ("smoke", "replay", "shadow") if getattr(rollout, key) is not None]
     if asked and not access.default_uri:
         hint = "a version without traffic has no other address: leave one of both out"
         yield Finding("access.defaultUri", "smoke", f"rollout.{asked[0]} needs the addresses on run.app", hint)
@@ -137,6 +138,36 @@ def replay(
         yield Finding("rollout.replay.rows", "replay", summary, "ask fewer, or more of them in a second")
 
 
+def copies(rollout: Rollout, model: Model | None, image: Image | None, runtime: Runtime) -> Iterator[Finding]:
+    """Requests are copied by the bundled server, and something judges the answers."""
+    if rollout.shadow is None:
+        return
+    if image is not None or model is None or Protocol.JSON not in runtime.protocols:
+        yield _no_copies("needs the bundled server and its `json`, which copies requests", _INSTEAD)
+    if runtime.shadow is not None:
+        yield _no_copies("and runtime.shadow both copy requests", "leave one of both out")
+    gates = rollout.gates
+    if gates is None or (gates.error_rate, gates.latency_p95_ms, gates.prediction_drift) == (None, None, None):
+        yield _no_copies("needs gates that judge the answers", "for example `gates: {errorRate: 0.01}`")
+
+
+def callers(rollout: Rollout, access: Access) -> Iterator[Finding]:
+    """A version lets in who copies requests to it, which is the account that it has itself."""
+    if rollout.shadow is None:
+        return
+    if access.ingress is not Ingress.ALL:
+        yield _no_copies("needs `access.ingress: All`: a service is no caller from inside to itself", _INSTEAD)
+    if access.authentication is Authentication.IAP or access.iap:
+        yield _no_copies("cannot pass Identity-Aware Proxy, which asks for people", _INSTEAD)
+
+
+_INSTEAD = "ask requests of your own: `smoke`"
+
+
+def _no_copies(summary: str, hint: str) -> Finding:
+    return Finding("rollout.shadow", "shadow", f"rollout.shadow {summary}", hint, at_key=True)
+
+
 def _smoke_request(path: str, request: SmokeRequest) -> Iterator[Finding]:
     if not _PATH.fullmatch(request.path):
         hint = "write /predict, in ASCII without blanks"
@@ -144,6 +175,9 @@ def _smoke_request(path: str, request: SmokeRequest) -> Iterator[Finding]:
     if request.answer is not None and not _VALUE.fullmatch(request.answer):
         hint = "names with dots, and places in brackets: predictions[0].score"
         yield Finding(f"{path}.answer", "smoke", f"{shown(request.answer)} is no path of a value", hint)
+    if "equals" in request.model_fields_set and request.equals is None:
+        hint = "`answer` alone asks for any value but null; text is quoted: equals: 'null'"
+        yield Finding(f"{path}.equals", "smoke", "null is no value that an answer can have", hint, at_key=True)
     bounds = {"equals": request.equals, "min": request.min, "max": request.max}
     for key in [key for key, value in bounds.items() if value is not None and request.answer is None]:
         yield Finding(f"{path}.{key}", "smoke", f"{key} is of no value", "add `answer`", at_key=True)

@@ -1,6 +1,7 @@
 """`rollout` and `traffic`: how a new version goes out."""
 
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -115,6 +116,8 @@ class Gates(Section):
 class SmokeRequest(Section):
     """One request, and what its answer must be."""
 
+    null_is_said: ClassVar[frozenset[str]] = frozenset({"equals"})
+
     path: Text = Field(description="Path, with its query.", examples=["/predict"])
     body: PlainData = Field(
         default_factory=dict,
@@ -128,7 +131,7 @@ class SmokeRequest(Section):
         examples=["predictions[0]"],
     )
     equals: LooseText | None = Field(
-        None, description="What that value is; never null, which is read as left out here."
+        None, description="What that value is; never null, as a value that is null passes for none."
     )
     min: Number | None = Field(None, description="The least that it is.")
     max: Number | None = Field(None, description="The most that it is.")
@@ -171,6 +174,21 @@ class Replay(Section):
     )
 
 
+class RolloutShadow(Section):
+    """Copies of what the stable version is asked, for a new version before it has any traffic."""
+
+    percent: Whole = Field(
+        10, ge=1, le=100, description="Percent of requests that are copied, at most 20 in a second of each instance."
+    )
+    lasts_s: Seconds = Field(
+        1800,
+        alias="for",
+        ge=60,
+        le=MONTH_S,
+        description="Least time before the gates are judged; what they need more is waited for.",
+    )
+
+
 class Rollout(Section):
     """How a new version goes out."""
 
@@ -183,6 +201,9 @@ class Rollout(Section):
     gates: Gates | None = Field(None, description="What each step must show; `Canary` and `BlueGreen` only.")
     smoke: Smoke | None = Field(None, description="What it is asked before any traffic; `{}` for a row of its schema.")
     replay: Replay | None = Field(None, description="What of the prediction log it is asked before any traffic.")
+    shadow: RolloutShadow | None = Field(
+        None, description="Copies of live requests, by which `gates` judge it before any traffic; bundled server only."
+    )
     on_failure: OnFailure = Field(OnFailure.ROLLBACK, description="What to do when a gate fails.")
     deadline_s: Seconds = Field(
         7 * 86_400, ge=60, le=MONTH_S, description="How long a rollout may wait for requests, from its start."

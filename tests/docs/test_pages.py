@@ -86,7 +86,7 @@ def test_the_readme_says_what_is_not_acted_on():
     done, _, missing = (ROOT / "README.md").read_text().partition("## What it does not do yet")
 
     assert {field.alias or name for name, field in sections.items()} - acted_on == set()
-    assert "shadow traffic" in missing
+    assert "pairs of answers" in missing
     assert "budget.actions" not in missing
     known = (
         "doctor",

@@ -8,7 +8,7 @@ import google.auth.transport.requests
 import httpx
 import pytest
 from google.api_core import exceptions
-from google.cloud import iam_admin_v1, run_v2, secretmanager_v1
+from google.cloud import iam_admin_v1, resourcemanager_v3, run_v2, secretmanager_v1
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.oauth2 import service_account
 
@@ -57,6 +57,35 @@ def grant(cloud, name, role, *members):
     """Replace a service's policy by one binding."""
     policy = policy_pb2.Policy(bindings=[policy_pb2.Binding(role=role, members=members)])
     cloud.services.set_iam_policy(iam_policy_pb2.SetIamPolicyRequest(resource=name, policy=policy))
+
+
+def test_names_on_run_app_lead_to_services_and_tags(cloud, emulator, caller):
+    """Where containers are told to look, by `Host`: a tag while there is one, a token for the name that it is of."""
+    found = cloud.create(public=False)
+    grant(cloud, found.name, "roles/run.invoker", f"serviceAccount:{caller}")
+    number = (
+        client(emulator, resourcemanager_v3.ProjectsClient).get_project(name="projects/local").name.partition("/")[2]
+    )
+    name = f"hello-{number}.europe-west1.run.app"
+    bearer = {"authorization": f"Bearer {token(emulator, caller, f'https://{name}')}"}
+    own = {"authorization": f"Bearer {token(emulator, caller, found.uri)}"}
+    told = httpx.get(found.uri, params={"env": "RUN_APP_EMULATOR_HOST"}, headers=own).json()
+    here = f"http://{told['env']['RUN_APP_EMULATOR_HOST']}"
+
+    def asked(host, headers):
+        return httpx.get(here, headers={**headers, "host": host}, timeout=20).status_code
+
+    assert asked(name, bearer) == 200
+    assert asked(name, {}) == 403
+    assert asked(f"shadow---{name}", bearer) == 404
+    found.traffic = [latest(), latest(0, "shadow")]
+    found = cloud.update(found, "traffic")
+    assert asked(f"shadow---{name}", bearer) == 200
+    assert asked("127.0.0.1", bearer) == 404
+    assert call(found.uri, token(emulator, caller, f"https://{name}")) == 200
+    found.traffic = [latest()]
+    cloud.update(found, "traffic")
+    assert asked(f"shadow---{name}", bearer) == 404
 
 
 def test_a_private_service_lets_invokers_in(cloud, emulator, caller):

@@ -72,6 +72,7 @@ class Stage:
         said = self.passed(wanted(V="2", **how))
         new = self.newest()
         assert self.shares() == {first: 80, new: 20}, said
+        self.later(1)  # whole minutes count, since its first traffic
         return first, new
 
 

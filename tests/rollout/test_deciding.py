@@ -591,3 +591,135 @@ def test_what_is_foretold_is_what_a_rehearsal_takes(per_minute):
 
     assert passes[-1].step.event == "finished"
     assert abs((passes[-1].at - first) / took - 1) < 0.1, (passes[-1].at - first, took)
+
+
+SHADOW = replace(CANARY, shadow_s=1800, shadow_percent=10)
+
+
+def copying(policy=SHADOW):
+    """A world whose stable version copies requests, and whose new one gets copies."""
+    here = world(policy)
+    [stable] = here.live.versions
+    here.live = replace(here.live, versions=(replace(stable, copies=True),))
+    here.pass_(GOOD)
+    step = here.pass_(GOOD)
+    assert (step.phase, step.event, here.serving()) == (Phase.PREVIEW, "shadowed", {"v0": 100})
+    return here
+
+
+def shadows(here):
+    return [share.revision for share in here.live.traffic if share.tag == "shadow"]
+
+
+def test_copies_come_before_any_traffic_and_end_with_the_first():
+    """The tag that servers look for is given when checks passed, kept for the time, and gone in the write of step 1."""
+    here = copying()
+    assert shadows(here) == [here.rollout().candidate.revision]
+    here.now += timedelta(minutes=29)
+    waits = here.pass_(GOOD)
+    assert (waits.phase, waits.wait, here.serving()) == (Phase.PREVIEW, Wait.HOLD, {"v0": 100})
+    here.now += timedelta(minutes=1)
+
+    here.pass_(GOOD)
+
+    assert (here.serving(), shadows(here)) == ({"v0": 95, "v1": 5}, [])
+    assert read(here.live.annotations).record.served == here.now
+    here.now += timedelta(hours=1)
+    here.pass_(GOOD)
+    assert read(here.live.annotations).record.served == here.now - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "after"),
+    [
+        (Verdict.FAIL, Phase.ROLLED_BACK),
+        (Verdict.STABLE_FAILS, Phase.PREVIEW),
+        (Verdict.NOT_ENOUGH_DATA, Phase.PREVIEW),
+        (Verdict.MISSING, Phase.PREVIEW),
+    ],
+)
+def test_copies_are_judged_as_the_requests_of_a_step(verdict, after):
+    """What fails goes back and keeps no tag; what is not known is waited for, whatever time goes by."""
+    here = copying()
+    here.now += timedelta(days=2)
+
+    step = here.pass_(bad(verdict, needed=9, samples=3))
+
+    assert (step.phase, here.serving()) == (after, {"v0": 100})
+    assert bool(shadows(here)) == (after is Phase.PREVIEW)
+
+
+@pytest.mark.parametrize(("rule", "percent"), [("Hold", 0), ("Proceed", 5), ("Rollback", 0)])
+def test_copies_that_never_come_are_what_the_spec_says_of_too_little_data(rule, percent):
+    """From the deadline on; before it they are waited for, and that is said."""
+    here = copying(replace(SHADOW, on_insufficient_data=OnInsufficientData(rule), deadline_s=86400))
+    few = bad(Verdict.NOT_ENOUGH_DATA, needed=9, samples=0)
+    here.now += timedelta(hours=20)
+    assert "no copies come" in here.pass_(replace(few, per_minute=0.0)).why
+    here.now += timedelta(hours=5)
+
+    step = here.pass_(few)
+
+    assert here.serving().get("v1", 0) == percent
+    assert (step.phase is Phase.ROLLED_BACK) == (rule == "Rollback")
+
+
+def test_a_version_before_which_nothing_is_copied_goes_on_and_says_so():
+    """The slot is in the template: the first version that has it finds nobody who copies."""
+    here = world(SHADOW, steps=1)
+
+    step = here.pass_(GOOD)
+
+    assert here.serving() == {"v0": 95, "v1": 5}
+    assert "shadow: the stable version copies nothing yet" in step.why
+
+
+def test_a_tag_of_somebody_else_is_left_and_nothing_is_copied():
+    """Whoever calls a revision `shadow` had a reason; the step says why nothing is copied."""
+    here = world(SHADOW)
+    [stable] = here.live.versions
+    here.live = replace(here.live, versions=(replace(stable, copies=True),))
+    here.tags.add(("shadow", stable.revision))
+    here.live = replace(here.live, traffic=(*here.live.traffic, Share(stable.revision, 0, "shadow")))
+    here.pass_(GOOD)
+
+    step = here.pass_(GOOD)
+
+    assert "the tag `shadow` is somebody else's" in step.why
+    assert shadows(here) == [stable.revision]
+    assert here.serving() == {"v0": 95, "v1": 5}
+
+
+def test_promote_skips_the_time_of_copies_and_not_what_they_show():
+    """An order that was given before there were any stays for it; over gates it needs no copies."""
+    here = world(SHADOW)
+    [stable] = here.live.versions
+    here.live = replace(here.live, versions=(replace(stable, copies=True),))
+    here.pass_(GOOD)
+    order(here, "promote")
+    assert here.pass_(GOOD).event == "shadowed"
+    assert here.pass_(bad(Verdict.NOT_ENOUGH_DATA)).wait is Wait.NOT_ENOUGH_DATA
+
+    here.pass_(GOOD)
+
+    assert here.serving() == {"v0": 95, "v1": 5}
+    assert here.rollout().order is None
+    other = copying()
+    order(other, "promote", ignore_gates=True, reason="so")
+    other.pass_(bad(Verdict.FAIL))
+    assert (other.serving(), shadows(other)) == ({"v0": 95, "v1": 5}, [])
+
+
+def test_lost_annotations_leave_no_copies_behind():
+    """Whoever takes them away: the tag is known again as ours, time begins again, and step 1 ends it."""
+    here = copying()
+    here.now += timedelta(hours=1)
+    here.annotate(ROLLOUT, "")
+    found = here.pass_(GOOD)
+    assert (found.event, shadows(here)) == ("found on its way", [here.rollout().candidate.revision])
+    assert here.pass_(GOOD).wait is Wait.HOLD
+    here.now += timedelta(hours=1)
+
+    here.pass_(GOOD)
+
+    assert (here.serving(), shadows(here)) == ({"v0": 95, "v1": 5}, [])

@@ -120,3 +120,29 @@ def test_a_forecast_holds_every_step():
     plenty = evidence(rollout, series(here, minutes=10, candidate=300, stable=5700), now)
 
     assert ends(rollout, plenty, now) == rollout.record.since + 75 * MINUTE
+
+
+def test_what_came_before_the_first_traffic_is_no_evidence_of_a_step():
+    """Copies, and what checks asked: of copies all since they began counts, of a step what users asked since."""
+    policy = replace(CANARY, shadow_s=600, shadow_percent=10)
+    here = world(policy)
+    here.live = replace(here.live, versions=tuple(replace(each, copies=True) for each in here.live.versions))
+    for _ in range(2):
+        here.pass_(GOOD)
+        here.now += timedelta(minutes=30)
+    copied = here.rollout()
+    assert copied.shadowed
+    early = Count(copied.record.since - timedelta(minutes=5), 50, 50, 50, 0)
+    copies = tuple(Count(copied.record.since + timedelta(minutes=each), 50, 500) for each in range(1, 5))
+    seen = Series(answers=(early, *copies), answers_seen=Seen(here.now))
+    assert [(each.gate, each.verdict, each.samples) for each in evidence(copied, seen, here.now).gates] == [
+        ("errors", Verdict.PASS, 200)
+    ]
+    here.pass_(GOOD)
+    here.now += timedelta(minutes=10)
+    step = here.rollout()
+    later = Count(here.now - timedelta(minutes=5), 5, 95)
+
+    [errors, _] = evidence(step, Series(answers=(*copies, later), answers_seen=Seen(here.now)), here.now).gates
+
+    assert (step.phase, errors.samples) == (Phase.STEP, 5)

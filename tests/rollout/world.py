@@ -14,6 +14,7 @@ from reconciler.core.rollout.policy import Policy, Target
 from reconciler.core.rollout.position import (
     CANDIDATE,
     LATEST,
+    SHADOW,
     STABLE,
     Hand,
     Known,
@@ -120,6 +121,10 @@ class World:
         live = self.live
         if step.writes:
             self.live = carried_out(live, step, self.base, self.now, ready=ready)
+            if step.create:  # what is made has the slot for copies, if the spec asks for one
+                newest, *others = self.live.versions
+                copies = self.policy.shadow_s is not None
+                self.live = replace(self.live, versions=(replace(newest, copies=copies), *others))
             assert self.live != live, "nothing was changed by a write"
         self._held(rollout, evidence, step, before, known)
         if killed != "after" and step.record is not None:
@@ -129,6 +134,12 @@ class World:
     def _held(self, rollout, evidence, step, before, known):
         after, live = self.serving(), self.live
         assert not step.writes or sum(share.percent for share in live.traffic) == 100
+        if (
+            step.writes
+            and step.traffic is not None
+            and any(share.tag == SHADOW and (share.tag, share.revision) not in self.tags for share in live.traffic)
+        ):
+            assert step.event == "shadowed", "copies go on, and are counted among its requests"
         if rollout.policy.strategy is not Strategy.MANUAL:
             there = {(share.tag, share.revision) for share in live.traffic if share.tag}
             assert self.tags <= there
@@ -169,24 +180,27 @@ class World:
             assert frozen_until(policy.freezes, policy.zone, self.now) is None or rollout.record.first
             assert not rollout.record.paused or over or rollout.record.first
         if rise and policy.mode is GateMode.ENFORCE and not over:
+            judged = rollout.phase is Phase.STEP or rollout.shadowed
             assert not evidence.of(Verdict.FAIL)
-            assert rollout.phase is not Phase.STEP or not evidence.of(Verdict.MISSING)
+            assert not judged or not evidence.of(Verdict.MISSING)
             late = self.now - rollout.record.started >= timedelta(seconds=policy.deadline_s)
             waits = not (late and policy.on_insufficient_data is OnInsufficientData.PROCEED)
-            assert rollout.phase is not Phase.STEP or not waits or not evidence.of(Verdict.NOT_ENOUGH_DATA)
+            assert not judged or not waits or not evidence.of(Verdict.NOT_ENOUGH_DATA)
             hurried = rollout.record.hurried or (rollout.order is not None and rollout.order.verb == "promote")
             held = self.now >= rollout.record.since + timedelta(seconds=policy.hold_s(rollout.step))
             alike = policy.when_stable_fails is WhenStableFails.PROCEED and any(each.alike for each in evidence.gates)
-            assert rollout.phase is not Phase.STEP or held or hurried or alike, "a hold was cut short"
+            assert not judged or held or hurried or alike, "a hold was cut short"
             asked = rollout.phase in {Phase.PREVIEW, Phase.STEP} and policy.asks(rollout.step)
             assert not asked or hurried, "nobody approved"
         if rise and rollout.phase is Phase.PREVIEW:
             assert over or all(evidence.checks[each].passed for each in policy.checks)
+            assert over or policy.shadow_s is None or rollout.shadowed or rollout.unshadowed, "it had no copies"
 
     def _goes_back(self, rollout, evidence, step):
         """What fails goes back, whatever else there is to wait for."""
         policy = rollout.policy
-        bad = rollout.phase in {Phase.STEP, Phase.BAKE} and evidence.of(Verdict.FAIL) and rollout.stable is not None
+        judged = rollout.phase in {Phase.STEP, Phase.BAKE} or rollout.shadowed
+        bad = judged and evidence.of(Verdict.FAIL) and rollout.stable is not None
         over = rollout.order is not None and rollout.order.ignore_gates and not step.refused
         acts = policy.mode is GateMode.ENFORCE and policy.on_failure is OnFailure.ROLLBACK
         if bad and acts and not over and policy.strategy is not Strategy.MANUAL and rollout.hand is Hand.NONE:
@@ -405,6 +419,8 @@ def any_policy(source):
         keep_s=pick([0, 0, 86400]),
         keep_percent=pick([0, 0, 1]),
         checks=pick([(), ("smoke",), ("smoke", "replay")]),
+        shadow_s=pick([None, None, 1800]),
+        shadow_percent=10,
         freezes=pick([(), (), (Closed(day, (day + 2000) % 10080),)]),
     )
 

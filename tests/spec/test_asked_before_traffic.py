@@ -67,3 +67,52 @@ def test_what_is_replayed_was_logged_whole(tmp_path, log, replay, monitoring, *,
     [problem] = refused.value.problems
     assert str(problem).startswith(f"{file}:{said}")
     assert hint in problem.hint
+
+
+SHADOW = """\
+apiVersion: mlservice/v1
+metadata: {name: churn}
+spec:
+  region: europe-west1
+  model: {uri: gs://acme-models/churn/1/}
+  rollout: {strategy: BlueGreen, shadow: {percent: 5, for: 10m}, gates: {errorRate: 0.01}}
+%s
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        pytest.param("", "", id="fine"),
+        pytest.param("  access: {authentication: Public}", "", id="open"),
+        pytest.param("  access: {ingress: Internal}", "needs `access.ingress: All`", id="inside"),
+        pytest.param("  access: {authentication: IAP}", "cannot pass Identity-Aware Proxy", id="people"),
+        pytest.param(
+            "  runtime: {shadow: {url: 'https://a.example/predict'}}", "and runtime.shadow both copy", id="two-shadows"
+        ),
+        pytest.param("  runtime: {protocols: [v2]}", "needs the bundled server and its `json`", id="protocol"),
+    ],
+)
+def test_copies_are_refused_where_none_can_arrive(tmp_path, more, said):
+    """Whatever stands in their way is said with the line that asks for them, before anything is planned."""
+    file = tmp_path / "mlservice.yaml"
+    file.write_text(SHADOW % more)
+    if not said:
+        assert load(file).services
+        return
+
+    with pytest.raises(SpecError) as refused:
+        load(file)
+
+    assert [f"{file}:6:34: rollout.shadow: rollout.shadow {said}" in str(each) for each in refused.value.problems] == [
+        True
+    ]
+
+
+def test_copies_need_gates(tmp_path):
+    """Answers that nothing judges would only cost."""
+    file = tmp_path / "mlservice.yaml"
+    file.write_text(SHADOW.replace("{errorRate: 0.01}", "{minRequests: 5}") % "")
+
+    with pytest.raises(SpecError, match="needs gates that judge the answers"):
+        load(file)

@@ -326,9 +326,9 @@ def test_names_and_labels(said, metadata, expected):
 
 def test_a_rollout_that_tags_needs_a_shorter_name(said):
     """Cloud Run limits name and tag together, and a canary's new version has a tag."""
-    text = SPEC.replace("churn", "a" * 41) + "  rollout: {strategy: Canary, steps: [{traffic: 5}]}\n"
+    text = SPEC.replace("churn", "a" * 38) + "  rollout: {strategy: Canary, steps: [{traffic: 5}]}\n"
 
-    assert said(text) == [f'2:18: metadata.name: "{"a" * 41}" has 41 characters, more than 40']
+    assert said(text) == [f'2:18: metadata.name: "{"a" * 38}" has 38 characters, more than 37']
 
 
 @pytest.mark.parametrize(

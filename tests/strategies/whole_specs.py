@@ -238,6 +238,15 @@ def notification_lists() -> st.SearchStrategy[list[Data]]:
     )
 
 
+def copied_by(spec: Data) -> bool:
+    """Tell whether requests of a service can be copied to its next version, and something judges the answers."""
+    access, runtime, rollout = (spec.get(each, {}) for each in ("access", "runtime", "rollout"))
+    judged = {"errorRate", "latencyP95", "predictionDrift"} & rollout.get("gates", {}).keys()
+    json = "json" in runtime.get("protocols", ["json"]) and "shadow" not in runtime
+    inside = access.get("ingress", "All") != "All" or access.get("authentication") == "IAP" or access.get("iap")
+    return bool(judged) and json and not inside and "image" not in spec
+
+
 @st.composite
 def whole_specs(draw: st.DrawFn) -> Data:
     """A valid service that may have any section, each with what it needs."""
@@ -253,6 +262,9 @@ def whole_specs(draw: st.DrawFn) -> Data:
     spec["rollout"] = draw(rollouts())
     if not (spec["monitoring"].get("logging") and spec["model"].get("prediction")):
         spec["rollout"].get("gates", {}).pop("predictionDrift", None)  # there are no predictions to compare
+    if copied_by(spec) and draw(st.booleans()):
+        said = _optional(percent=st.integers(1, 100), **{"for": st.sampled_from(["5m", "1h"])})
+        spec["rollout"]["shadow"] = draw(said)
     optional: dict[str, st.SearchStrategy[Any]] = {
         "triggers": trigger_lists(spec["monitoring"]),
         "budget": budgets(),

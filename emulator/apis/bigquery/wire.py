@@ -94,20 +94,6 @@ def failure(error: errors.BigQueryError) -> Reply:
     return Reply(error.body(), error.code)
 
 
-def merge(document: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply a patch: null removes, objects are merged, everything else replaces."""
-    merged = dict(document)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict):
-            old = merged.get(key)
-            merged[key] = merge(old if isinstance(old, dict) else {}, value)
-        else:
-            merged[key] = value
-    return merged
-
-
 def token_of(text: str) -> str:
     """A page token that tells where a list goes on."""
     return base64.urlsafe_b64encode(text.encode()).decode()

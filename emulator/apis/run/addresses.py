@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 
+from emulator.apis.run.names import parts
 from emulator.core.world import World
 from emulator.processes.model import Route, Share
 
@@ -55,12 +56,35 @@ def written(world: World) -> list[tuple[str, Addresses]]:
     return [(service, Addresses(**json.loads(body))) for service, body in world.store.list(KIND)]
 
 
-def routes_of(service: str, addresses: Addresses) -> dict[int, Route]:
+_LONGEST_LABEL = 63
+
+
+def host_of(world: World, service: str, tag: str = MAIN) -> str:
+    """Give the name on run.app that a service or a tag has by its own name; empty where that is too long for one.
+
+    Source:
+        https://cloud.google.com/run/docs/triggering/https-request#deterministic.
+    """
+    found = parts(service)
+    number = world.project_number(found["projects"])
+    label = f"{f'{tag}---' if tag else ''}{found['services']}-{number}"
+    return f"{label}.{found['locations']}.run.app" if len(label) <= _LONGEST_LABEL else ""
+
+
+def routes_of(world: World, service: str, addresses: Addresses) -> dict[int, Route]:
     """Describe a service's addresses to the data plane."""
-    own = frozenset({*addresses.audiences, *(addresses.uri(tag) for tag in addresses.ports)})
+    hosts = {tag: host_of(world, service, tag) for tag in addresses.shares}
+    named = {f"https://{host}" for host in [host_of(world, service), *hosts.values()] if host}
+    own = frozenset({*addresses.audiences, *named, *(addresses.uri(tag) for tag in addresses.ports)})
     return {
         addresses.ports[tag]: Route(
-            service, tuple(Share(*share) for share in shares), addresses.public, addresses.internal, own, addresses.iap
+            service,
+            tuple(Share(*share) for share in shares),
+            addresses.public,
+            addresses.internal,
+            own,
+            addresses.iap,
+            hosts[tag],
         )
         for tag, shares in addresses.shares.items()
     }

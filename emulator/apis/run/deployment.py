@@ -172,7 +172,7 @@ def route(world: World, name: str) -> Outcome:
     after = addresses_of(world, service, statuses, before)
     save(world, name, after)
     retired = tuple(sorted(before.revisions() - after.revisions()))
-    plane(world).route(routes_of(name, after), retired)
+    plane(world).route(routes_of(world, name, after), retired)
     plane(world).close([port for tag, port in before.ports.items() if tag not in after.ports])
     show_activity(world, after.revisions(), set(retired))
     return Outcome()
@@ -356,7 +356,7 @@ def reroute(world: World, name: str) -> None:
     if addresses is not None and service is not None:
         addresses.public = is_public(world, service)
         save(world, name, addresses)
-        plane(world).route(routes_of(name, addresses))
+        plane(world).route(routes_of(world, name, addresses))
 
 
 def remove(world: World, name: str) -> None:

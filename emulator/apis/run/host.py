@@ -25,7 +25,7 @@ def started(world: World) -> None:
     for service, addresses in written(world):
         before = dict(addresses.ports)
         addresses.ports = {tag: plane(world).listen(port) for tag, port in before.items()}
-        plane(world).route(routes_of(service, addresses))
+        plane(world).route(routes_of(world, service, addresses))
         if addresses.ports != before:
             save(world, service, addresses)
             _moved(world, service)

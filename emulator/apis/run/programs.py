@@ -320,6 +320,7 @@ def emulated(world: World, project: str, place: Place) -> dict[str, str]:
         "STORAGE_EMULATOR_HOST": world.http_url,
         "BIGQUERY_EMULATOR_HOST": world.http_url,
         "PUBSUB_EMULATOR_HOST": world.grpc_target,
+        "RUN_APP_EMULATOR_HOST": place.named_host,
         "MLSERVICE_EMULATOR": world.http_url,
         "MLSERVICE_EMULATOR_GRPC": world.grpc_target,
     }

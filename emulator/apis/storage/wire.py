@@ -119,24 +119,6 @@ def etag(*numbers: int) -> str:
     return base64.b64encode(bytes(encoded)).decode()
 
 
-def merge(document: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """Apply a JSON merge patch: null removes, objects are merged, everything else replaces.
-
-    Source:
-        cloud.google.com/storage/docs/json_api, "Patch semantics".
-    """
-    merged = dict(document)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict):
-            old = merged.get(key)
-            merged[key] = merge(old if isinstance(old, dict) else {}, value)
-        else:
-            merged[key] = value
-    return merged
-
-
 def select(document: dict[str, Any], fields: str | None) -> dict[str, Any]:
     """Leave in what the `fields` parameter names: `a,b/c,items(name,size)`; `*` and nothing are everything.
 

@@ -27,8 +27,9 @@ from schemas.sections.rollout import GateMode, OnFailure, OnInsufficientData, On
 
 _APART = timedelta(minutes=5)
 """So far the clocks of two machines may be apart."""
-CHECKED = "checked"
-"""What happens when it is written down what came of a check."""
+CHECKED, SHADOWED = "checked", "shadowed"
+"""What happens when it is written down what came of a check, and when a candidate begins to get copies of requests."""
+BEFORE_TRAFFIC = frozenset({CHECKED, SHADOWED})
 
 
 def preview(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
@@ -39,7 +40,9 @@ def preview(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     bad = "" if over else bad_check(evidence)
     if bad:
         return taken_back(rollout, bad, now)
-    step = _stopped(rollout, evidence, now) or (None if over else _checking(rollout, evidence))
+    step = _stopped(rollout, evidence, now)
+    if not over:
+        step = step or _checking(rollout, evidence) or _shadowing(rollout, evidence, now)
     step = step or approval(rollout, evidence, now) or advance(rollout, evidence, now)
     return step if step is None or step.writes else _with_news(rollout, evidence, step)
 
@@ -49,6 +52,38 @@ def _checking(rollout: Rollout, evidence: Evidence) -> Step | None:
     known = {name: evidence.checks.get(name, Check()) for name in rollout.policy.checks}
     running = [f"{name}: {check.why}" if check.why else name for name, check in known.items() if check.passed is None]
     return Step(Phase.PREVIEW, f"waiting for {'; '.join(running)}", Wait.NOT_ENOUGH_DATA) if running else None
+
+
+def _shadowing(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
+    """Let it have copies of what the stable version is asked, until gates have seen enough of them: step 0."""
+    candidate, stable, record = rollout.candidate, rollout.stable, rollout.record
+    if rollout.policy.shadow_s is None or candidate is None or stable is None or record is None:
+        return None
+    if rollout.shadowed:
+        late = now - record.started >= timedelta(seconds=rollout.policy.deadline_s)
+        return (
+            _both_fail(rollout, evidence)
+            or _unsure(rollout, evidence, now, late=late)
+            or _held(rollout, evidence, record, now)
+        )
+    if rollout.unshadowed:
+        return None
+    return moved(
+        rollout,
+        now,
+        Phase.PREVIEW,
+        f"version {candidate.hash} gets copies of what {stable.revision} is asked, and no traffic",
+        {stable.revision: ALL},
+        tags=(candidate.revision, stable.revision),
+        shadow=candidate.revision,
+        event=SHADOWED,
+        candidate=candidate.hash,
+        stable=stable.revision,
+        attempt=record.attempt,
+        hurried=record.hurried,
+        paused=record.paused,
+        checks=settled(rollout, evidence),
+    )
 
 
 def _with_news(rollout: Rollout, evidence: Evidence, step: Step) -> Step:
@@ -98,9 +133,12 @@ def failing(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
 def stable_fails(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     """Row 15: both are beyond a limit. The candidate is not to blame, and nothing is gained by going back."""
     del now
-    both = evidence.of(Verdict.STABLE_FAILS)
-    policy = rollout.policy
-    if rollout.phase is not Phase.STEP or not both or policy.mode is GateMode.REPORT or _passed_over(rollout):
+    return _both_fail(rollout, evidence) if rollout.phase is Phase.STEP and not _passed_over(rollout) else None
+
+
+def _both_fail(rollout: Rollout, evidence: Evidence) -> Step | None:
+    both, policy = evidence.of(Verdict.STABLE_FAILS), rollout.policy
+    if not both or policy.mode is GateMode.REPORT:
         return None
     if policy.when_stable_fails is WhenStableFails.PROCEED and all(each.alike for each in both):
         return None
@@ -148,15 +186,19 @@ def waiting(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
         return None
     late = now - rollout.record.started >= timedelta(seconds=rollout.policy.deadline_s)
     unsure = _unsure(rollout, evidence, now, late=late)
-    if unsure is not None:
-        return unsure
-    until = rollout.record.since + timedelta(seconds=rollout.policy.hold_s(rollout.step))
+    return unsure or _held(rollout, evidence, rollout.record, now)
+
+
+def _held(rollout: Rollout, evidence: Evidence, record: Record, now: datetime) -> Step | None:
+    """Wait for the time that a step lasts at least."""
+    until = record.since + timedelta(seconds=rollout.policy.hold_s(rollout.step))
     if now >= until or _hurried(rollout, evidence):
         return None
-    ahead = rollout.record.since > now + _APART
-    wrong = f": by its record it begins at {clock(rollout.record.since, now)} only, which is still to come"
-    why = f"step {rollout.step} lasts until {clock(until, now)} at least{wrong if ahead else ''}"
-    return Step(Phase.STEP, why, Wait.HOLD, number=rollout.step, retry_at=until, ends=ends(rollout, evidence, now))
+    ahead = record.since > now + _APART
+    wrong = f": by its record it begins at {clock(record.since, now)} only, which is still to come"
+    which = f"step {rollout.step} lasts" if rollout.step else "it gets copies of requests"
+    why = f"{which} until {clock(until, now)} at least{wrong if ahead else ''}"
+    return Step(rollout.phase, why, Wait.HOLD, number=rollout.step, retry_at=until, ends=ends(rollout, evidence, now))
 
 
 def _hurried(rollout: Rollout, evidence: Evidence) -> bool:
@@ -183,7 +225,7 @@ def _blind(rollout: Rollout, missing: tuple[Judged, ...], now: datetime, *, late
     if gone and rollout.policy.on_metrics_missing is OnMetricsMissing.ROLLBACK:
         return taken_back(rollout, f"metrics are missing: {why}", now)
     said = f"metrics are missing, which is neither good nor bad: {why}"
-    return Step(Phase.STEP, said, Wait.METRICS_MISSING, number=rollout.step)
+    return Step(rollout.phase, said, Wait.METRICS_MISSING, number=rollout.step)
 
 
 def _too_few(rollout: Rollout, evidence: Evidence, now: datetime, *, late: bool) -> Step | None:
@@ -194,7 +236,7 @@ def _too_few(rollout: Rollout, evidence: Evidence, now: datetime, *, late: bool)
         return taken_back(rollout, f"not enough data until the deadline: {why}", now)
     said = f"{why}; the deadline is over, and it waits for a person" if late else why
     soon, whole = step_ends(rollout, evidence, now), ends(rollout, evidence, now)
-    return Step(Phase.STEP, said, Wait.NOT_ENOUGH_DATA, number=rollout.step, retry_at=soon, ends=whole, overdue=late)
+    return Step(rollout.phase, said, Wait.NOT_ENOUGH_DATA, number=rollout.step, retry_at=soon, ends=whole, overdue=late)
 
 
 def approval(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
@@ -227,9 +269,11 @@ def advance(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     by = f", by {order.by}" if order else f", hurried by {hurried}" if hurried else ""
     over = f", over gates: {order.reason}" if order and order.ignore_gates else ""
     ends_it = final and not (policy.bake_s or policy.keep_s)
-    checks = settled(rollout, evidence) if rollout.phase is Phase.PREVIEW else {}
+    first = rollout.phase is Phase.PREVIEW
+    checks = settled(rollout, evidence) if first else {}
+    alone = f"shadow: {rollout.unshadowed}" if first and policy.shadow_s is not None and rollout.unshadowed else ""
     told = "; ".join(
-        [*(f"{name}: {check.why}" for name, check in checks.items()), *filter(None, [said_of(evidence.gates)])]
+        [*(f"{name}: {check.why}" for name, check in checks.items()), *filter(None, [alone, said_of(evidence.gates)])]
     )
     return moved(
         rollout,
@@ -251,6 +295,7 @@ def advance(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
         attempt=record.attempt,
         hurried="" if ends_it else hurried,
         checks=settled(rollout, evidence),
+        served=now if first else record.served,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconciler.core.rollout.advancing import (
-    CHECKED,
+    BEFORE_TRAFFIC,
     advance,
     approval,
     bake,
@@ -51,7 +51,7 @@ def next_step(rollout: Rollout, evidence: Evidence, now: datetime) -> Step:
 
 def _carried_out(step: Step, order: Order) -> bool:
     """Tell whether what is written is what was asked: an approval stays until the step that it is for ends."""
-    return step.event in _OF[order.verb] if order.verb in _OF else step.event not in {"", CHECKED}
+    return step.event in _OF[order.verb] if order.verb in _OF else step.event not in {"", *BEFORE_TRAFFIC}
 
 
 _OF = {

@@ -61,7 +61,7 @@ def evidence(rollout: Rollout, series: Series, now: datetime) -> Evidence:
     if record is None or not rollout.compared:
         return Evidence((), checks, pace)
     alone = rollout.phase is Phase.BAKE and not rollout.policy.keep_percent
-    since = record.since if alone else record.started
+    since = record.since if alone or rollout.shadowed else record.counts
     return Evidence(tuple(_gates(rollout, series, since, now, alone=alone)), checks, pace)
 
 

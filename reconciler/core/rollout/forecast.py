@@ -35,7 +35,12 @@ def step_ends(rollout: Rollout, evidence: Evidence, now: datetime) -> datetime |
         return max(now, held)
     if _none_logged(evidence):
         return None
-    return _after(lacking, rollout.percent, evidence, rollout, (held, now))
+    return _after(lacking, _asked_of(rollout), evidence, rollout, (held, now))
+
+
+def _asked_of(rollout: Rollout) -> int:
+    """Give the percent of requests that a candidate gets: its share, or the copies before it has one."""
+    return rollout.policy.shadow_percent if rollout.shadowed else rollout.percent
 
 
 def ends(rollout: Rollout, evidence: Evidence, now: datetime) -> datetime | None:
@@ -53,7 +58,7 @@ def ends(rollout: Rollout, evidence: Evidence, now: datetime) -> datetime | None
         if moment is None:
             return None
         limits = _limits(policy)
-        had = max(had, max((policy.needed(step, limit) for limit in limits), default=0))
+        had = max(had, max((policy.needed(step, limit) for limit in limits), default=0)) if step else 0
         lacking = max((policy.needed(step + 1, limit) for limit in limits), default=0) - had
         held = moment + timedelta(seconds=policy.hold_s(step + 1))
         moment = _after(max(0, lacking), policy.percent(step + 1), evidence, rollout, (held, moment))
@@ -104,18 +109,19 @@ def lacking_words(rollout: Rollout, evidence: Evidence, now: datetime) -> str:
     if not asking:
         return "; ".join(each.why for each in evidence.of(Verdict.NOT_ENOUGH_DATA))
     worst = max(asking, key=lambda each: each.needed - each.samples)
-    pace = (evidence.per_minute or 0) * rollout.percent / ALL
+    pace = (evidence.per_minute or 0) * _asked_of(rollout) / ALL
     moment = step_ends(rollout, evidence, now)
     if moment is None:
-        what = "predictions are in the log" if _none_logged(evidence) and pace else "requests come"
+        copies = "copies" if rollout.shadowed else "requests"
+        what = "predictions are in the log" if _none_logged(evidence) and pace else f"{copies} come"
         why = next((each.why for each in asking if each.gate == "predictions"), worst.why) if pace else worst.why
         return f"{why}; no {what}"
-    which = f"step {rollout.step}" if rollout.phase is not Phase.BAKE else "the bake"
+    which = "the bake" if rollout.phase is Phase.BAKE else f"step {rollout.step}" if rollout.step else "the shadow"
     return f"{worst.why}; at {number(pace)} req/min {which} ends about {clock(moment, now)}"
 
 
 def takes(policy: Policy, per_minute: float) -> timedelta | None:
-    """Give how long a good version takes from its first traffic until it is stable; None where no requests come.
+    """Give how long a good version takes from its first traffic, or copies, until it is stable; None where none come.
 
     Approvals, freezes, the start of the revision and the time between passes are not in it.
 
@@ -124,14 +130,15 @@ def takes(policy: Policy, per_minute: float) -> timedelta | None:
         per_minute: Requests of both versions in a minute.
     """
     had, took = 0.0, timedelta()
-    for step in range(1, policy.final):
-        pace = per_minute * policy.percent(step) / ALL / policy.requests_per_client
+    for step in range(0 if policy.shadow_s is not None else 1, policy.final):
+        share = policy.percent(step) if step else policy.shadow_percent
+        pace = per_minute * share / ALL / policy.requests_per_client
         lacking = max(_asked_for(policy, step), default=0) - had
         if lacking > 0 and (pace <= 0 or lacking / pace > _FARTHEST / _MINUTE):
             return None
         waits = timedelta(minutes=lacking / pace) + _VISIBLE if lacking > 0 else timedelta()
         lasts = max(timedelta(seconds=policy.hold_s(step)), waits)
-        had += pace * (lasts / _MINUTE)
+        had = had + pace * (lasts / _MINUTE) if step else 0.0
         took += lasts
     return took + timedelta(seconds=policy.bake_s)
 

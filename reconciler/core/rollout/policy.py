@@ -71,6 +71,9 @@ class Policy:
         keep_s: Seconds that the version before keeps its tag afterwards.
         keep_percent: Of requests that the version before keeps meanwhile: whom to compare with.
         checks: Names of what must pass before any traffic.
+        shadow_s: Seconds that it gets copies of requests before any traffic, at least; None for no copies.
+        shadow_percent: Of what the stable version is asked, so much is copied.
+        known: Only callers that are known reach it: what it refuses is then its own fault.
         freezes: When no version gets more traffic.
         zone: Of `freezes`.
         requests_per_client: Requests of one client that stays with one version, which count as one: 1 without
@@ -99,6 +102,9 @@ class Policy:
     keep_s: int = 0
     keep_percent: int = 0
     checks: tuple[str, ...] = ()
+    shadow_s: int | None = None
+    shadow_percent: int = 0
+    known: bool = True
     freezes: Sequence[Closed] = ()
     zone: tzinfo = field(default=UTC)
     requests_per_client: float = 1.0
@@ -136,7 +142,9 @@ class Policy:
         return sum(step.percent <= percent for step in self.steps)
 
     def hold_s(self, step: int) -> int:
-        """Give how many seconds a step lasts at least."""
+        """Give how many seconds a step lasts at least: 0 is the one before any traffic."""
+        if step < 1:
+            return self.shadow_s or 0
         return self.steps[step - 1].hold_s if 1 <= step <= len(self.steps) else 0
 
     def asks(self, step: int) -> bool:
@@ -157,13 +165,16 @@ class Policy:
         return math.ceil(whole * math.pow(share, _SCALE) - _ROUNDING)
 
 
-def policy_of(rollout: Rollout, *, requests_per_client: float = 1.0, concurrency: int = 1) -> Policy:
+def policy_of(
+    rollout: Rollout, *, requests_per_client: float = 1.0, concurrency: int = 1, known: bool = True
+) -> Policy:
     """Give what the words of a rollout ask for.
 
     Args:
         rollout: Valid.
         requests_per_client: Of one client that stays with one version: 1 without session affinity.
         concurrency: Requests of an instance that just started, which may be slow.
+        known: Only callers that are known reach it.
 
     Raises:
         UsageError: This machine does not know its time zone.
@@ -180,6 +191,9 @@ def policy_of(rollout: Rollout, *, requests_per_client: float = 1.0, concurrency
         keep_s=rollout.keep_stable_s,
         keep_percent=rollout.keep_percent,
         checks=tuple(name for name in (SMOKE, REPLAY) if getattr(rollout, name) is not None),
+        shadow_s=rollout.shadow.lasts_s if rollout.shadow is not None else None,
+        shadow_percent=rollout.shadow.percent if rollout.shadow is not None else 0,
+        known=known,
         freezes=tuple(closed(each.begins or "", each.ends or "", each.dates or "") for each in rollout.freeze),
         zone=zone_of(rollout.time_zone),
         requests_per_client=requests_per_client,

@@ -15,6 +15,8 @@ from schemas.sections.rollout import Strategy
 LATEST = "latest"
 CANDIDATE, STABLE = "candidate", "stable"
 """Tags of ours: addresses of the two versions. Those of others stay as they are."""
+SHADOW = "shadow"
+"""Tag of a candidate that gets copies of requests: servers look who has it. Ours where we gave it."""
 
 
 class Phase(StrEnum):
@@ -69,6 +71,7 @@ class Version:
         failed: Why it will not become ready, in Google's words; empty where it may.
         capacity: It failed since there was no quota or capacity, which is not the version's fault.
         created: When, aware.
+        copies: Its servers copy requests to whoever has the tag for that.
     """
 
     revision: str
@@ -77,6 +80,7 @@ class Version:
     failed: str = ""
     capacity: bool = False
     created: datetime | None = None
+    copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +182,40 @@ class Rollout:
         return self.policy.final if self.phase is Phase.BAKE else self.step
 
     @property
+    def shadowed(self) -> bool:
+        """Whether a candidate without traffic gets copies of what the stable version is asked."""
+        return self.phase is Phase.PREVIEW and self.record is not None and self.record.shadow and self.copied
+
+    @property
+    def copied(self) -> bool:
+        """Whether the candidate has the tag for copies."""
+        return self.candidate is not None and self.candidate == _tagged(self.live, SHADOW)
+
+    @property
+    def unshadowed(self) -> str:
+        """Say why a candidate gets no copies, although the spec asks for some; nothing where it may."""
+        if self.stable is None or not self.stable.copies:
+            return "the stable version copies nothing yet: from this version on its successors get copies"
+        if self.tag_of_others:
+            return f"the tag `{SHADOW}` is somebody else's"
+        return ""
+
+    @property
+    def tag_of_others(self) -> bool:
+        """Whether somebody gave the tag for copies to a revision for reasons of their own."""
+        found = _tagged(self.live, SHADOW)
+        if self.record is not None:
+            return found is not None and not self.record.shadow
+        return found is not None and found != self.candidate  # nothing says any more who gave it
+
+    @property
     def compared(self) -> bool:
         """Whether two versions, or one that is looked at, answer requests."""
-        return self.phase in {Phase.STEP, Phase.BAKE} or (self.phase is Phase.PINNED and self.hand is Hand.SHARES)
+        return (
+            self.shadowed
+            or self.phase in {Phase.STEP, Phase.BAKE}
+            or (self.phase is Phase.PINNED and self.hand is Hand.SHARES)
+        )
 
 
 def attempted(version: str, attempt: str) -> str:

@@ -39,6 +39,8 @@ class Record:
         hurried: Who said that holds and approvals are skipped; empty for nobody.
         split: The spec's own words of its split that were carried out.
         checks: What came of those before any traffic, by name: nothing is asked twice.
+        shadow: We gave the candidate the tag by which it gets copies of requests.
+        served: When it got its first traffic: what it was asked before that, by whomever, is no evidence of a step.
     """
 
     candidate: str
@@ -56,6 +58,13 @@ class Record:
     hurried: str = ""
     split: str = ""
     checks: Mapping[str, Check] = field(default_factory=dict)
+    shadow: bool = False
+    served: datetime | None = None
+
+    @property
+    def counts(self) -> datetime:
+        """Give since when requests of the candidate are counted, once it has traffic."""
+        return self.served or self.started
 
     @property
     def tags(self) -> frozenset[str]:
@@ -196,7 +205,7 @@ def _record(said: Any) -> Record:
     if said["v"] != _FORMAT:
         raise ValueError(said["v"])
     traffic = {str(name): int(percent) for name, percent in said["traffic"].items()}
-    flags: dict[str, Any] = {name: said[name] is True for name in ("final", "first", "done") if name in said}
+    flags: dict[str, Any] = {name: said[name] is True for name in ("final", "first", "done", "shadow") if name in said}
     texts: dict[str, Any] = {name: str(said[name]) for name in _TEXTS if name in said}
     checks = {
         str(name): Check(each["passed"] is True, str(each["why"])) for name, each in said.get("checks", {}).items()
@@ -211,6 +220,7 @@ def _record(said: Any) -> Record:
         **flags,
         **texts,
         checks=checks,
+        served=_moment(said["served"]) if "served" in said else None,
     )
 
 
@@ -271,7 +281,7 @@ def _plain(one: Any) -> dict[str, Any]:
         value = getattr(one, name)
         if name == "checks":
             value = {key: {"passed": each.passed, "why": each.why} for key, each in sorted(value.items())} or ""
-        if value != "" and value is not False:
+        if value not in ("", None) and value is not False:
             found[name] = value.isoformat() if isinstance(value, datetime) else value
     return found
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from reconciler.core.rollout.judging import Judged
-from reconciler.core.rollout.position import CANDIDATE, LATEST, STABLE, Live, Phase, Share
+from reconciler.core.rollout.position import CANDIDATE, LATEST, SHADOW, STABLE, Live, Phase, Share
 from reconciler.core.rollout.record import Order, Record, Rejection, written
 from reconciler.core.rollout.series import Check
 
@@ -85,7 +85,9 @@ class Step:
         return written(self.record, self.rejected, self.order) if self.record else {}
 
 
-def targets(live: Live, percents: Mapping[str, int], *, candidate: str = "", stable: str = "") -> tuple[Share, ...]:
+def targets(
+    live: Live, percents: Mapping[str, int], *, candidate: str = "", stable: str = "", shadow: str | None = None
+) -> tuple[Share, ...]:
     """Give the traffic to write. Tags of others stay where they are.
 
     Args:
@@ -93,13 +95,15 @@ def targets(live: Live, percents: Mapping[str, int], *, candidate: str = "", sta
         percents: By revision, or `latest`.
         candidate: What our tag of that name is to lead to; empty for nothing.
         stable: The same of the other one.
+        shadow: The same of the one for copies; None where that is not ours.
     """
+    ours = {CANDIDATE, STABLE} if shadow is None else {CANDIDATE, STABLE, SHADOW}
     names = {LATEST, *(each.revision for each in live.versions)}
     tags: dict[str, list[str]] = {}
     for share in live.traffic:
-        if share.tag and share.tag not in {CANDIDATE, STABLE} and share.revision in names:
+        if share.tag and share.tag not in ours and share.revision in names:
             tags.setdefault(share.revision, []).append(share.tag)
-    for tag, name in ((CANDIDATE, candidate), (STABLE, stable)):
+    for tag, name in ((CANDIDATE, candidate), (STABLE, stable), (SHADOW, shadow or "")):
         if name:
             tags.setdefault(name, []).append(tag)
     found = [share for name in {*percents, *tags} for share in _of_one(name, percents.get(name, 0), tags.get(name, []))]

@@ -32,7 +32,8 @@ def moved(
     number: int = 0,
     rejected: tuple[Rejection, ...] | None = None,
     started: datetime | None = None,
-    **more: bool | str | Mapping[str, Check],
+    shadow: str = "",
+    **more: bool | str | datetime | Mapping[str, Check] | None,
 ) -> Step:
     """Give a step that moves traffic, and writes beside it why."""
     old = rollout.record
@@ -43,17 +44,30 @@ def moved(
         dict(percents),
         now,
         started or (old.started if old else now),
+        shadow=bool(shadow),
         **{**before, **more},  # type: ignore[arg-type]  # each is of the type that its field has
     )
     return Step(
         phase,
         why,
         number=number,
-        traffic=targets(rollout.live, percents, candidate=tags[0], stable=tags[1]),
+        traffic=targets(
+            rollout.live,
+            percents,
+            candidate=tags[0],
+            stable=tags[1],
+            shadow=shadow if shadow or _tag_is_ours(rollout) else None,
+        ),
         record=record,
         rejected=rollout.rejected if rejected is None else rejected,
         event=event,
     )
+
+
+def _tag_is_ours(rollout: Rollout) -> bool:
+    """Tell whether we gave the tag for copies, also where nothing says so any more."""
+    record, asks = rollout.record, rollout.policy.shadow_s is not None
+    return record.shadow if record is not None and record.shadow else asks and not rollout.tag_of_others
 
 
 def settled(rollout: Rollout, evidence: Evidence) -> dict[str, Check]:

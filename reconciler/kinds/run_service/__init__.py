@@ -250,7 +250,12 @@ KIND = Kind(
         ),
     ),
     gives=(
-        Gift(INVOKER, NAME, "each of `access.invokers`, everyone, or IAP's agent", "calling the service"),
+        Gift(
+            INVOKER,
+            NAME,
+            "each of `access.invokers`, everyone, IAP's agent, or its own account for `rollout.shadow`",
+            "calling the service",
+        ),
         Gift(MODEL_READER, PROJECT, "the service's own account", "reading the model: only its bucket and folder"),
         Gift(SECRET_READER, "secret", "the service's own account", "reading each secret that the spec names"),
         Gift(FILES_WRITER, PROJECT, "the service's own account", "writing to a mounted bucket: only its folder"),

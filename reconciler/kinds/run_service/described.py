@@ -15,7 +15,14 @@ from reconciler.kinds.run_service import container as containers
 from reconciler.kinds.run_service.fields import SERVICE, TEMPLATE
 from reconciler.kinds.run_service.quantities import is_whole_mib, memory_mib
 from reconciler.kinds.run_service.record import RunService, TrafficShare
-from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, plain
+from reconciler.kinds.run_service.template import (
+    ANSWERS_ENV,
+    LOG_ENV,
+    LOG_RATE_ENV,
+    SHADOW_ENV,
+    SHADOW_PERCENT_ENV,
+    plain,
+)
 from reconciler.kinds.run_service.volumes import FOLDER, folder_of
 from reconciler.kinds.run_service.wanted import INVOKER
 from schemas.cloud_run import FREE, REFUSED
@@ -31,6 +38,8 @@ _GENERATIONS = {"EXECUTION_ENVIRONMENT_GEN1": "Gen1", "EXECUTION_ENVIRONMENT_GEN
 _EGRESS = {"PRIVATE_RANGES_ONLY": "PrivateRangesOnly", "ALL_TRAFFIC": "AllTraffic"}
 _REVOKED = {"PREVENT_NEW": "PreventNew", "SHUTDOWN": "Shutdown"}
 _DEFAULT_MODE = 0o444
+_OF_SECTIONS = frozenset({ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, SHADOW_ENV, SHADOW_PERCENT_ENV})
+"""Variables that other sections of a spec make."""
 _KEPT = {"template.revision", "client", "clientVersion", "etag"}
 """Refused fields of which nothing is lost: they are of one write."""
 
@@ -63,7 +72,7 @@ def _spec(fields: RunService, region: str, members: list[str]) -> Iterator[tuple
     if fields.model:
         yield "model", _model(fields)
     yield "runtime", _runtime(fields)
-    yield "env", {name: value for name, value in fields.env.items() if name not in {ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV}}
+    yield "env", {name: value for name, value in fields.env.items() if name not in _OF_SECTIONS}
     yield "secrets", {name: _secret(reference) for name, reference in fields.secrets.items()}
     yield "container", _container(fields)
     yield "mounts", {path: _mount(mount) for path, mount in fields.mounts.items()}

@@ -61,7 +61,7 @@ def series_of(rollout: Rollout, answers: Answers | None) -> Series:
     since = rollout.record.started
     limit = rollout.policy.slow_ms
     return Series(
-        answers=tuple(_counted(answers, pair, since)),
+        answers=tuple(_counted(answers, pair, since, refusals=rollout.shadowed and rollout.policy.known)),
         answers_seen=seen,
         slow=tuple(_slow(answers, pair, since, limit)) if limit is not None else (),
         slow_seen=seen,
@@ -72,10 +72,13 @@ def _minutes(found: Any, since: datetime) -> list[datetime]:
     return sorted({minute for _, minute in found if minute >= since.replace(second=0, microsecond=0)})
 
 
-def _counted(answers: Answers, pair: tuple[str, str], since: datetime) -> Iterator[Count]:
+def _counted(answers: Answers, pair: tuple[str, str], since: datetime, *, refusals: bool) -> Iterator[Count]:
+    """Count answers and errors. Of copies, which were answered before, what the candidate refuses is an error, too."""
+    bad = ("5xx", "4xx") if refusals else ("5xx",)
     for minute in _minutes(answers.classes, since):
         ours, theirs = (answers.classes.get((name, minute), {}) for name in pair)
-        yield Count(minute, sum(ours.values()), sum(theirs.values()), ours.get("5xx", 0), theirs.get("5xx", 0))
+        wrong = sum(ours.get(each, 0) for each in bad)
+        yield Count(minute, sum(ours.values()), sum(theirs.values()), wrong, theirs.get("5xx", 0))
 
 
 def _slow(answers: Answers, pair: tuple[str, str], since: datetime, limit_ms: int) -> Iterator[Count]:

@@ -44,6 +44,7 @@ class Revision:
         images: References of its containers.
         hash: Of the version that it runs, as a label says it; empty for none.
         problem: Why it is not ready, in Google's words; empty where it is, or may become so.
+        copies: Its servers copy requests to whoever has our tag for that.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Revision:
     images: tuple[str, ...] = ()
     hash: str = ""
     problem: str = ""
+    copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)

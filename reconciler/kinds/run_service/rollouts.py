@@ -220,6 +220,7 @@ def live_of(fields: RunService, runs: Runs, newest: str) -> Live:
             each.problem,
             capacity=bool(_FULL.search(each.problem)),
             created=datetime.fromisoformat(each.created) if each.created else None,
+            copies=each.copies,
         )
         for place, each in enumerate(runs.revisions)
     )

@@ -12,6 +12,7 @@ from reconciler.gcp.revisions import gets, is_ready, last
 from reconciler.kinds.run_service.claims import claim_of
 from reconciler.kinds.run_service.grants import needed_by
 from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
+from reconciler.kinds.run_service.template import SHADOW_ENV
 from schemas.sections.rollout import Strategy
 
 if TYPE_CHECKING:
@@ -215,4 +216,5 @@ def _read_revision(live: Any) -> Revision:
         images=tuple(container.image for container in live.containers if container.image),
         hash=live.labels.get(HASH_LABEL, ""),
         problem=_problem(live),
+        copies=any(each.name == SHADOW_ENV for container in live.containers for each in container.env),
     )

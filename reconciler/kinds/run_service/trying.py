@@ -80,7 +80,8 @@ def _contests(want: Desired[RunService], seen: Observed[RunService]) -> Iterator
         pair = rollout.candidate.revision, rollout.stable.revision
         record = rollout.record
         ours = tuple(asking.marked(check, record.candidate, record.started) for check in (SMOKE, REPLAY))
-        yield seen.address, Contest(compared, seen.address.name, *pair, record.started, ours)
+        began = record.since if rollout.shadowed else record.counts
+        yield seen.address, Contest(compared, seen.address.name, *pair, began, ours)
 
 
 def _predicted(

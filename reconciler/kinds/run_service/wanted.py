@@ -20,6 +20,7 @@ from reconciler.core.naming import label_value, mark_labels
 from reconciler.core.objects import Desired, Unwanted
 from reconciler.core.rollout.asking import Asking, Request, generated
 from reconciler.core.rollout.policy import policy_of
+from reconciler.core.rollout.position import SHADOW
 from reconciler.core.rollout.predicted import Compared
 from reconciler.core.rollout.replaying import Replaying
 from reconciler.core.windows import least_at
@@ -30,7 +31,14 @@ from reconciler.kinds.run_service import grants, said
 from reconciler.kinds.run_service.record import NAME, RunService
 from reconciler.kinds.run_service.restrained import held
 from reconciler.kinds.run_service.rollouts import Asked
-from reconciler.kinds.run_service.template import ANSWERS_ENV, LOG_ENV, LOG_RATE_ENV, columns
+from reconciler.kinds.run_service.template import (
+    ANSWERS_ENV,
+    LOG_ENV,
+    LOG_RATE_ENV,
+    SHADOW_ENV,
+    SHADOW_PERCENT_ENV,
+    columns,
+)
 from reconciler.kinds.run_service.traffic import wanted, words_of
 from reconciler.lookups.image_digest import image_of
 from reconciler.lookups.model_version import version_of
@@ -92,7 +100,7 @@ def _service(service: MLService, facts: Facts, *, needs: frozenset[Address]) -> 
         runtime=_runtime_section(service) if spec.model or spec.image is None else {},
         version=label_value(str(model.get("version", ""))),
         attempt=facts.attempt or None,
-        env={**spec.env, **_answers(service, facts), **_logging(service, facts)},
+        env={**spec.env, **_answers(service, facts), **_logging(service, facts), **_shadow(spec)},
         secrets={name: f"{ref.secret}:{secret_version_of(ref, facts)}" for name, ref in spec.secrets.items()},
         container=said.container_of(spec),
         mounts=mounts,
@@ -129,7 +137,8 @@ def _asked(spec: Spec, facts: Facts) -> Asked | None:
     if facts.now is None:
         return None
     stays = _REQUESTS_PER_CLIENT if spec.execution.session_affinity else 1.0
-    policy = policy_of(spec.rollout, requests_per_client=stays, concurrency=spec.scaling.concurrency)
+    crowd = spec.scaling.concurrency
+    policy = policy_of(spec.rollout, requests_per_client=stays, concurrency=crowd, known=not _open_to_all(spec))
     split = words_of(wanted(spec)) if spec.rollout.strategy is Strategy.MANUAL else ""
     policy = replace(policy, split=split)
     return Asked(policy, facts.now, _smoke(spec), _replay(spec, facts), _compared(spec, facts))
@@ -229,6 +238,12 @@ def _logging(service: MLService, facts: Facts) -> dict[str, str]:
     return {LOG_ENV: told, LOG_RATE_ENV: str(monitoring.logging.sample_rate)}
 
 
+def _shadow(spec: Spec) -> dict[str, str]:
+    """Tell the server whose tag it is to look for: who has it gets copies of requests."""
+    said = spec.rollout.shadow
+    return {SHADOW_ENV: SHADOW, SHADOW_PERCENT_ENV: str(said.percent)} if said is not None else {}
+
+
 def _model_section(service: MLService, facts: Facts) -> dict[str, Any]:
     """Give the model section with YAML's own names, its place and its version resolved."""
     model = service.spec.model
@@ -311,8 +326,17 @@ def _invokers(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
     access_of_all = {EVERYONE} if access.authentication is Authentication.PUBLIC else set()
     # Requests that IAP let through come as its own: cloud.google.com/run/docs/securing/identity-aware-proxy-cloud-run.
     proxy = {agent("iap", number_of(facts))} if behind_iap(service) else set()
-    for member in sorted({*access.invokers, *access_of_all, *proxy}):
-        yield iam_member.granted(there, INVOKER, member, service.name)
+    own = {f"serviceAccount:{service_account.email_of(service, facts)}"} if _copies(service) else set()
+    account = service_account.address_of(service)
+    for member in sorted({*access.invokers, *access_of_all, *proxy, *own}):
+        needs = {account} if account is not None and member in own else set()
+        yield iam_member.granted(there, INVOKER, member, service.name, needs=needs)
+
+
+def _copies(service: MLService) -> bool:
+    """Tell whether its server calls another version of it, where callers are asked who they are."""
+    spec = service.spec
+    return spec.rollout.shadow is not None and spec.access.authentication is Authentication.IAM
 
 
 def _never_everyone(service: MLService) -> Iterator[Unwanted]:
