@@ -167,7 +167,9 @@ class Emulator:
             # How it is, is the question that a watch asks itself.
             text = asked() if path.startswith(_STATUS) else Watch(self.http, self.state).over(asked)
         except urllib.error.HTTPError as error:
-            raise errors.InvalidRequest("call", f"the emulator ({path})", _message(error.read().decode())) from error
+            with error:
+                told = _message(error.read().decode())
+            raise errors.InvalidRequest("call", f"the emulator ({path})", told) from error
         except (OSError, http.client.HTTPException) as error:  # the second: what answers speaks no HTTP
             hint = "mlservice emulator stop, then start"
             raise errors.Unavailable("reach", "the emulator", str(error), hint=hint) from error

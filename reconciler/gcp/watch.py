@@ -6,6 +6,7 @@ import http.client
 import json
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextvars import copy_context
@@ -84,6 +85,9 @@ class Watch:
                 if json.load(answer)["ready"]:
                     return None
             why = "it is not ready"
+        except urllib.error.HTTPError as error:
+            error.close()
+            why = str(error)
         except (OSError, http.client.HTTPException) as error:
             why = str(error)
         except (ValueError, KeyError, TypeError):

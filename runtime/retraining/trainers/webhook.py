@@ -66,6 +66,7 @@ class Webhook:
             with urllib.request.build_opener(_Still).open(request, timeout=PATIENCE_S):
                 return f"webhook/{run.key}"
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code in _MAY_PASS:
                 raise Unavailable(f"the webhook answered {error.code}") from error
             raise NotStarted(f"the webhook answered {error.code}") from error

@@ -150,7 +150,7 @@ def alerts(world: World, monitor: str, wanted: Callable[[Any], bool]) -> Iterato
 
 def when_made(found: Any) -> Place:
     """By what alerts are sorted."""
-    return found.alert_time.ToNanoseconds(), found.objective_type, found.stats_name, found.model_monitoring_job
+    return found.alert_time.ToNanoseconds(), found.objective_type, found.stats_name, found.anomaly.model_monitoring_job
 
 
 LAST_FIRST = Order(when_made, (True,) * 4)
