@@ -98,7 +98,7 @@ def test_a_pipeline_of_columns_with_text(tmp_path):
 def test_clusters_of_short_numbers(tmp_path, cluster):
     """Found among 32-bit floats, as embeddings are: scikit-learn itself takes such alone."""
     model = cluster(3, n_init=1, random_state=0).fit(ROWS.astype(np.float32))
-    skops.io.dump(model, tmp_path / "model.skops")
+    SKOPS.dump(model, tmp_path / "model.skops")
 
     for features in (FEATURES, {}):
         found = loaded(tmp_path, features)
