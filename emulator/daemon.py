@@ -7,10 +7,12 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -37,6 +39,8 @@ on a connection that is just being closed, and must not send it again: it does n
 
 Source: Google's front ends keep one for 610 s, https://cloud.google.com/load-balancing/docs/https#timeout-keepalive-client.
 """
+LOOK_EVERY_S = 1.0
+"""How often the state folder is looked for."""
 SWITCH_S = 0.0005
 """For how long a thread runs while others wait: many do a little each, and one that waited for SQLite or a socket
 should not wait 5 ms more for its turn."""
@@ -65,6 +69,7 @@ def serve(state: Path, *, port: int, grpc_port: int) -> None:
     write_credentials(world)
     cloud.start(world)
     collect_seldom()
+    threading.Thread(target=end_without, args=(state, held), name="state", daemon=True).start()
     server.start()
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rest")
     run(world, application(world, Routes(methods.values()), pool), listener)
@@ -75,6 +80,19 @@ def serve(state: Path, *, port: int, grpc_port: int) -> None:
     logging.shutdown()
     # What still runs is work of pending operations: the next start takes it up, so nobody waits for it here.
     os._exit(0)
+
+
+def end_without(state: Path, held: IO[str]) -> None:
+    """End as by a power cut when the state folder is gone: the next command starts another one in its place.
+
+    What is written now would be nowhere, and two emulators, of which nobody finds this one, would say that they are the
+    one of this folder.
+    """
+    while state_dir.is_there(state, held):
+        time.sleep(LOOK_EVERY_S)
+    log.error("its state folder %s was removed: this emulator ends", state)
+    logging.shutdown()
+    os._exit(1)
 
 
 def collect_seldom() -> None:

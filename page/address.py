@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 OF_ALL = ("fleet", "cost", "changes", "operator")
 OF_ONE = ("service", "rollout", "drift", "retraining")
+FEED = "/changes.atom"
 _PLAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -49,6 +50,9 @@ class Links(Protocol):
 
     def data(self, view: View) -> str:
         """Give the address of its data."""
+
+    def feed(self, view: View) -> str:
+        """Give the address of the feed of a view."""
 
     def asset(self, name: str) -> str:
         """Give the address of a static file."""
@@ -92,6 +96,10 @@ class Served:
         bare = "/fleet.json" if view.name == "fleet" else f"{path(view)}.json"
         return f"{bare}?{urlencode(view.query)}" if view.query else bare
 
+    def feed(self, view: View) -> str:
+        """Give the path of its feed."""
+        return f"{FEED}?{urlencode(view.query)}" if view.query else FEED
+
     def asset(self, name: str) -> str:
         """Give the path of a static file."""
         return self.assets[name]
@@ -115,6 +123,11 @@ class Filed:
     def data(self, view: View) -> str:
         """Give the way to its data."""
         return self._to(f"{file(view).removesuffix('.html')}.json")
+
+    def feed(self, view: View) -> str:
+        """Give the way to the feed, of which there is one."""
+        del view
+        return self._to(FEED.lstrip("/"))
 
     def asset(self, name: str) -> str:
         """Give the way to a static file."""

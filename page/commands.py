@@ -104,5 +104,5 @@ _OPERATOR = {
     "operator logs": ("print what the latest pass did", _READS),
     "plan": ("show what an apply would change", "reading what the specs lead to"),
     "doctor": ("look for what is in the way", "reading the project"),
-    "install": ("install the job that reconciles", "docs/permissions.md says which"),
+    "install": ("install the job that reconciles", "what docs/permissions.md names"),
 }

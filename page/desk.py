@@ -25,6 +25,8 @@ from page.views.retraining import retraining_view
 from page.views.rollout import rollout_view
 from page.views.service import service_view
 
+FED = 50
+"""Entries of the feed: who asks each day misses none in most fleets."""
 _OF_ONE: Mapping[str, Callable[[Data], Data]] = {
     "rollout": rollout_view,
     "drift": data_view,
@@ -99,6 +101,20 @@ class Desk:
         snapshot, now = self.look(), self.clock()
         told = head(snapshot, now, self.shelf.source.place) | {"moment": self._moment(snapshot, now)}
         return Made(view, told, self._data(view, snapshot, now))
+
+    def feed(self, view: View) -> Made:
+        """Make what the feed tells: of a view of changes, with what needs a person among the same services.
+
+        Where it is asked who made a change, nothing is told of what nobody made.
+        """
+        snapshot, now, query = self.look(), self.clock(), Query.of(view.query)
+        rows, told = self.rows(snapshot), changes_view(self._timeline(view), query, FED, snapshot.services)
+        changed = {(row.data["region"], row.data["name"]): row.data["changed"] for row in rows}
+        needs = [
+            {**each, "changed": changed.get((each["region"], each["name"]))}
+            for each in ([] if query.kind else fleet(rows, query, self.per_page, snapshot.passes)["needsYou"])
+        ]
+        return Made(view, head(snapshot, now, self.shelf.source.place), {"entries": told["entries"], "needs": needs})
 
     def moment(self) -> str:
         """Name what is known now, and how fresh that is: of another name, open pages are asked to look again."""

@@ -73,7 +73,13 @@ def nice(most: float) -> float:
     return next((size * each for each in _NICE if size * each >= most * 0.999), size * 10)
 
 
-def chart(points: Sequence[Mapping[str, Any]], lines: Iterable[str], box: Box | None = None, most: float = 0) -> Any:
+def chart(
+    points: Sequence[Mapping[str, Any]],
+    lines: Iterable[str],
+    box: Box | None = None,
+    most: float = 0,
+    shaded: Sequence[Mapping[str, Any]] = (),
+) -> Any:
     """Lay out lines over time.
 
     Args:
@@ -81,10 +87,11 @@ def chart(points: Sequence[Mapping[str, Any]], lines: Iterable[str], box: Box | 
         lines: Names of lines.
         box: Its size.
         most: At least so much is on the scale.
+        shaded: Spans of time, each with `kind`, `since`, `until`.
 
     Returns:
-        `box`, `lines` by name (several parts each where values are missing), `levels` and `times` for the axes; None
-        where there are fewer than two points.
+        `box`, `lines` by name (several parts each where values are missing), `bands`, `levels` and `times` for the
+        axes; None where there are fewer than two points.
     """
     box, names = box or Box(), [*lines]
     if len(points) < 2:  # noqa: PLR2004 - a line has two ends
@@ -96,10 +103,30 @@ def chart(points: Sequence[Mapping[str, Any]], lines: Iterable[str], box: Box | 
     return {
         "box": box,
         "top": top,
+        "bands": bands(shaded, moments[0], moments[-1], box),
         "lines": {name: _parts([*zip(across, _down(points, name, box, top), strict=True)]) for name in names},
         "levels": [{"value": top * share, "y": box.down(share)} for share in (0, 0.5, 1)],
         "times": ticks(moments[0], moments[-1], box),
     }
+
+
+def bands(shaded: Iterable[Mapping[str, Any]], first: datetime, last: datetime, box: Box) -> list[dict[str, Any]]:
+    """Lay out spans of time, as far as they are within a chart.
+
+    Args:
+        shaded: Each with `kind`, `since`, `until`.
+        first: Where the chart begins.
+        last: Where it ends.
+        box: Its size.
+    """
+    x = _over(first, last, box)
+    found = []
+    for each in shaded:
+        begins = max(first, datetime.fromisoformat(each["since"]))
+        ends = min(last, datetime.fromisoformat(each["until"]))
+        if begins < ends:
+            found.append({"kind": each["kind"], "x": x(begins), "width": round(x(ends) - x(begins), 1)})
+    return found
 
 
 def _over(first: datetime, last: datetime, box: Box) -> Callable[[datetime], float]:
@@ -144,12 +171,13 @@ def ticks(first: datetime, last: datetime, box: Box) -> list[dict[str, Any]]:
     return found
 
 
-def steps(parts: Sequence[Mapping[str, Any]], box: Box | None = None) -> Any:
+def steps(parts: Sequence[Mapping[str, Any]], box: Box | None = None, shaded: Sequence[Mapping[str, Any]] = ()) -> Any:
     """Lay out the percent of traffic over time as an area with steps, and what marked it.
 
     Args:
         parts: Each with `since`, `until`, `percent`, `action`.
         box: Its size.
+        shaded: Spans of time, each with `kind`, `since`, `until`.
     """
     box = box or Box()
     if not parts:
@@ -170,6 +198,7 @@ def steps(parts: Sequence[Mapping[str, Any]], box: Box | None = None) -> Any:
         "box": box,
         "area": " ".join(corners),
         "line": " ".join(corners[1:-1]),
+        "bands": bands(shaded, first, last, box),
         "marks": marks,
         "levels": [{"value": share * 100, "y": box.down(share)} for share in (0, 0.5, 1)],
         "times": ticks(first, last, box),
@@ -177,25 +206,37 @@ def steps(parts: Sequence[Mapping[str, Any]], box: Box | None = None) -> Any:
 
 
 def bars(bins: Sequence[Mapping[str, Any]], width: int = 300, height: int = 72) -> Any:
-    """Lay out pairs of bars: how a column was distributed, and how it is."""
+    """Lay out pairs of bars: how a column was distributed, and how it is.
+
+    Returns:
+        `width`, `height`, and by `baseline` and `serving` where each bar is; None where there is none.
+    """
     if not bins:
         return None
     most = max(max(each["baseline"], each["serving"]) for each in bins) or 1.0
     step = width / len(bins)
-    wide = round(step * 0.38, 2)
+    wide = round(step * 0.38, 1)
 
     def bar(place: int, value: float, offset: float) -> dict[str, float]:
         high = round(value / most * (height - 2), 1)
-        return {"x": round(place * step + offset, 2), "y": round(height - high, 1), "width": wide, "height": high}
+        return {"x": round((place + offset) * step, 1), "y": round(height - high, 1), "width": wide, "height": high}
 
     return {
         "width": width,
         "height": height,
-        "pairs": [
-            (bar(place, each["baseline"], step * 0.08), bar(place, each["serving"], step * 0.52))
-            for place, each in enumerate(bins)
-        ],
+        "baseline": [bar(place, each["baseline"], 0.08) for place, each in enumerate(bins)],
+        "serving": [bar(place, each["serving"], 0.52) for place, each in enumerate(bins)],
     }
+
+
+def shaped(found: Iterable[Mapping[str, float]], height: int) -> str:
+    """Give bars that stand on the foot of a drawing as one path: a quarter of the bytes of a rectangle for each.
+
+    Args:
+        found: Each with `x`, `y`, `width`.
+        height: Of the drawing.
+    """
+    return "".join(f"M{each['x']:g} {height}V{each['y']:g}h{each['width']:g}V{height}z" for each in found)
 
 
 def heat(ratio: float | None) -> str:

@@ -22,7 +22,7 @@ def freshness(snapshot: Snapshot, now: datetime) -> tuple[bool, int]:
         now: The time.
     """
     at, due = snapshot.at, snapshot.due
-    if at is None:
+    if at is None or snapshot.over:  # who is gone misses nothing
         return False, 0
     if not due:
         return now - at > _UNTOLD, 0
@@ -43,7 +43,7 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
     """
     stale, missed = freshness(snapshot, now)
     projects = sorted({each["project"] for each in (*snapshot.passes, *snapshot.standings) if each["project"]})
-    due = [moment.isoformat() for moment in snapshot.due if moment > now]
+    due = [] if snapshot.over else [moment.isoformat() for moment in snapshot.due if moment > now]
     return {
         "place": place,
         "target": " --local" if snapshot.local else "",
@@ -53,6 +53,7 @@ def head(snapshot: Snapshot, now: datetime, place: str) -> Data:
         "stale": stale,
         "missedPasses": missed,
         "byHand": snapshot.by_hand,
+        "uninstalled": snapshot.over.isoformat() if snapshot.over else None,
         "reported": bool(snapshot.passes or snapshot.standings),
         "trouble": snapshot.trouble,
         "unreadable": list(snapshot.unreadable),

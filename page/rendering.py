@@ -6,7 +6,7 @@ Whatever a document holds is text. No template marks anything as safe, and a tes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,8 +17,8 @@ from page import drawing, words
 from page.address import Links, View, slug
 from page.desk import Made
 from page.query import Query
-from page.strings import TITLES, WAITS
-from page.views.rollout import said, unit_of, verdict
+from page.strings import PHASES, TITLES, WAITS
+from page.views.rollout import folded, said, unit_of, verdict
 
 
 @cache
@@ -47,19 +47,36 @@ def templates() -> Environment:
         "compact": compact,
         "day": words.day,
         "hour": words.hour,
+        "exact": words.exact,
+        "folded": folded,
+        "along": along,
+        "options": options,
     }
     made.globals |= {
         "chart": drawing.chart,
         "steps": drawing.steps,
         "bars": drawing.bars,
+        "shaped": drawing.shaped,
         "box": drawing.Box,
         "heat": drawing.heat,
         "spark_points": drawing.spark_points,
         "spark_limit": drawing.spark_limit,
         "unknown": words.UNKNOWN,
         "waits": WAITS,
+        "phases": PHASES,
     }
     return made
+
+
+def along(points: Iterable[Mapping[str, Any]], **values: Any) -> list[dict[str, Any]]:
+    """Give points with what is the same at all of them."""
+    return [{**each, **values} for each in points]
+
+
+def options(command: str) -> list[str]:
+    """Give a command in parts that are best not broken: its verb with what it is about, then each option."""
+    first, *more = command.split(" --")
+    return [first, *(f"--{each}" for each in more)]
 
 
 def compact(value: object) -> str:
@@ -104,11 +121,17 @@ def html(made: Made, links: Links, *, now: datetime, live: str = "", tag: str = 
             asset=links.asset,
             queries=links.queries,
             data_address=links.data(made.view),
+            feed_address=links.feed(View("changes", query=_fed(made))),
             live=live,
             tag=tag,
             reader=reader,
         )
     )
+
+
+def _fed(made: Made) -> Mapping[str, str]:
+    """Give what of a view's query the feed takes: not how it is sorted, and on which page."""
+    return {name: value for name, value in made.view.query.items() if name in {"q", "region", "kind"}}
 
 
 def trouble(code: int, text: str, links: Links) -> str:

@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from page.access import Access, Refused
-from page.address import OF_ALL, OF_ONE, Served, View
+from page.address import FEED, OF_ALL, OF_ONE, Served, View
 from page.assets import addresses, assets
 from page.desk import Desk, NoSuchView
+from page.feed import TYPE, atom
 from page.headers import DATA, FOR_GOOD, STRICT
 from page.live import Events
 from page.rendering import html, trouble
@@ -53,6 +54,14 @@ class Answers:
         body = self._body(tag, view, reader, data=data)
         kind = "application/json" if data else "text/html; charset=utf-8"
         return packed(body, request, headers, kind)
+
+    def feed(self, view: View, request: Request) -> Response:
+        """Answer with the feed, or with nothing new."""
+        tag = f'"{self.desk.etag(view)}-a"'
+        headers = {"ETag": tag, **DATA, "Vary": "Accept-Encoding"}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return packed(atom(self.desk.feed(view), self.links), request, headers, TYPE)
 
     def _body(self, tag: str, view: View, reader: str, *, data: bool) -> bytes:
         key = tag, reader, self.live
@@ -97,6 +106,7 @@ def server(desk: Desk, access: Access, *, live: str = "poll") -> FastAPI:
     for name in OF_ALL:
         _add_view(app, answers, name, "/" if name == "fleet" else f"/{name}")
         _add_data(app, answers, name, f"/{name}.json")
+    _add_feed(app, answers)
     for name in OF_ONE:
         below = "" if name == "service" else f"/{name}"
         _add_data(app, answers, name, f"/s/{{region}}/{{service}}{below}.json")
@@ -124,6 +134,13 @@ def _add_data(app: FastAPI, answers: Answers, name: str, path: str) -> None:
         return await run_in_threadpool(answers.answer, _view(name, request), request, data=True)
 
     app.router.add_route(path, data, methods=["GET"])
+
+
+def _add_feed(app: FastAPI, answers: Answers) -> None:
+    async def feed(request: Request) -> Response:
+        return await run_in_threadpool(answers.feed, _view("changes", request), request)
+
+    app.router.add_route(FEED, feed, methods=["GET"])
 
 
 def _add_static(app: FastAPI) -> None:

@@ -28,6 +28,14 @@ class Past:
     older: int = 0
     key: str = ""
 
+    @property
+    def destroyed(self) -> dict[tuple[str, str], datetime]:
+        """Give when services, and jobs, were destroyed of which nothing became since, by region and name."""
+        newest: dict[tuple[str, str], Data] = {}
+        for entry in self.entries:
+            newest.setdefault((entry["region"], entry["service"]), entry)
+        return {key: _moment(entry) for key, entry in newest.items() if entry["outcome"] == "destroyed"}
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -41,6 +49,7 @@ class Snapshot:
         unreadable: Sentences about documents that cannot be read.
         local: It is of an emulator: so are commands to copy.
         trouble: Why this is not what is there now; empty where it is.
+        uninstalled: When jobs were uninstalled that left documents, by name.
     """
 
     key: str = ""
@@ -50,6 +59,7 @@ class Snapshot:
     unreadable: tuple[str, ...] = ()
     local: bool = False
     trouble: str = ""
+    uninstalled: Mapping[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def of(cls, key: str, documents: Mapping[str, Data | str], *, local: bool = False) -> Snapshot:
@@ -87,20 +97,26 @@ class Snapshot:
         """Give the same without what was destroyed since somebody saw it: that is told of among changes alone.
 
         Args:
-            past: What became of services; the newest entry of each counts.
+            past: What became of services, and of jobs; the newest entry of each counts.
         """
-        newest: dict[tuple[str, str], Data] = {}
-        for entry in past.entries:
-            newest.setdefault((entry["region"], entry["service"]), entry)
-        ended = {key: _moment(entry) for key, entry in newest.items() if entry["outcome"] == "destroyed"}
+        ended = past.destroyed
+        uninstalled = self._uninstalled(ended)
         gone = sorted(
             key for key in ended.keys() & self.services.keys() if ended[key] > _when(self.services[key]["told"])
         )
         passes = tuple(_without(report, ended) for report in self.passes)
-        if not gone and passes == self.passes:
+        if not gone and not uninstalled and passes == self.passes:
             return self
         services = {key: each for key, each in self.services.items() if key not in gone}
-        return replace(self, key=f"{self.key}-{past.key}", services=services, passes=passes)
+        return replace(self, key=f"{self.key}-{past.key}", services=services, passes=passes, uninstalled=uninstalled)
+
+    def _uninstalled(self, ended: Mapping[tuple[str, str], datetime]) -> dict[str, datetime]:
+        """Give when jobs were uninstalled after all that they left."""
+        last: dict[str, datetime] = {}
+        for each in (*self.passes, *self.standings):
+            last[each["operator"]] = max(_moment(each), last.get(each["operator"], _moment(each)))
+        jobs = {name.removeprefix(OPERATOR): at for (_, name), at in ended.items() if name.startswith(OPERATOR)}
+        return {name: at for name, at in jobs.items() if name in last and at >= last[name]}
 
     def but(self, trouble: str) -> Snapshot:
         """Give the same, as what was known before it could not be looked at."""
@@ -108,15 +124,30 @@ class Snapshot:
 
     @property
     def at(self) -> datetime | None:
-        """Say of when this is: when the oldest shard's last pass ended; None where there was none."""
-        moments = [_moment(each) for each in self.passes or self.standings]
+        """Say of when this is: when the oldest shard's last pass ended; None where there was none.
+
+        What a job left that is gone counts where there is nothing else.
+        """
+        moments = [_moment(each) for each in self._going_on(self.passes or self.standings)]
         return min(moments, default=None)
 
     @property
     def due(self) -> tuple[datetime, ...]:
         """Say when the next passes are due, as far as somebody said."""
-        said = [tuple(map(datetime.fromisoformat, told["next"])) for told in self.standings if told["next"]]
+        said = [
+            tuple(map(datetime.fromisoformat, told["next"])) for told in self._going_on(self.standings) if told["next"]
+        ]
         return min(said, key=lambda moments: moments[-1]) if said else ()
+
+    def _going_on(self, documents: tuple[Data, ...]) -> tuple[Data, ...]:
+        """Give those of jobs that are still there; all where none is."""
+        return tuple(each for each in documents if each["operator"] not in self.uninstalled) or documents
+
+    @property
+    def over(self) -> datetime | None:
+        """Say when the last job went, of those that left anything; None while there may be one."""
+        names = {each["operator"] for each in (*self.passes, *self.standings)}
+        return max(self.uninstalled.values(), default=None) if names <= self.uninstalled.keys() else None
 
     @property
     def by_hand(self) -> bool:

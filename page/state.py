@@ -69,9 +69,10 @@ def state_of(service: Data, needs: Sequence[State]) -> State:
         return State(PERSON[told], Tone.NEEDS)
     if is_moving(service):
         return State("rolling out", Tone.MOVING)
-    if told in _RESTING:
-        return State(_RESTING[told], Tone.QUIET)
-    return State("well", Tone.GOOD) if told else State("not reported", Tone.QUIET)
+    if told and told not in _RESTING:
+        return State("well", Tone.GOOD)
+    unknown = "no spec here" if service.get("byHand") else "not reported"
+    return State(_RESTING.get(told, unknown), Tone.QUIET)
 
 
 def reported(service: Data) -> str:

@@ -23,3 +23,13 @@ WAITS = {
     "NoCapacity": "no capacity",
     "OtherRegionFirst": "another region first",
 }
+PHASES = {
+    "Steady": "nothing on its way",
+    "Starting": "starting",
+    "Preview": "before any traffic",
+    "Step": "on its way",
+    "Bake": "all traffic, still watched",
+    "RolledBack": "rolled back",
+    "Pinned": "pinned by hand",
+    "Failed": "failed",
+}

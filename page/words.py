@@ -31,6 +31,12 @@ def lasting(seconds: float) -> str:
     return f"{whole // _DAY} days"
 
 
+def exact(text: str) -> str:
+    """Give a moment of a document to the second, in UTC and as short as ISO 8601 allows: `2026-11-26T14:05Z`."""
+    then = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{then:%Y-%m-%dT%H:%M:%SZ}" if then.second else f"{then:%Y-%m-%dT%H:%MZ}"
+
+
 def clock(then: datetime, now: datetime) -> str:
     """Give a moment in UTC, without its date where that is today's: `14:05`, `26 Nov 14:05`, `26 Nov 2025`."""
     here, today = then.astimezone(UTC), now.astimezone(UTC)
@@ -66,8 +72,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def share(value: float | None, digits: int = 3) -> str:
-    """Give a share of a whole in percent: `0.4 %`."""
-    return UNKNOWN if value is None else f"{number(value * 100, digits)} %"
+    """Give a share of a whole in percent, on one line: `0.4 %`."""
+    return UNKNOWN if value is None else f"{number(value * 100, digits)}\u00a0%"
 
 
 def milliseconds(value: float | None) -> str:

@@ -12,7 +12,7 @@ from google.protobuf import message_factory
 from google.protobuf.empty_pb2 import Empty
 
 from emulator.core.api import Api, Behaviour, Call, Policies
-from emulator.core.paging import page_of
+from emulator.core.paging import BY_NAME, Order, page_of
 from emulator.core.resources import Collection, apply_mask, check_etag, refuse_query
 from emulator.core.world import World
 from emulator.identity import iam_policy
@@ -30,26 +30,17 @@ class Listing:
     Attributes:
         default: Page size when none is asked for (kinds.md 2.1).
         most: Largest page.
-        order: Sort key; None: by name.
-        newest_first: By time of creation instead; what was made in one moment, by name.
+        order: In which order.
         matching: What the API's `filter` lets through; None: the emulator refuses filters here.
     """
 
     default: int = 100
     most: int = 1000
-    order: Callable[[Any], Any] | None = None
-    newest_first: bool = False
+    order: Order = BY_NAME
     matching: Callable[[list[Any], str], list[Any]] | None = None
 
-    def arranged(self, messages: list[Any], query: str) -> list[Any]:
-        """Those that the filter lets through, in order."""
-        chosen = self.matching(messages, query) if self.matching is not None else messages
-        if self.newest_first:
-            return sorted(chosen, key=lambda each: (each.create_time.ToNanoseconds(), each.name), reverse=True)
-        return sorted(chosen, key=self.order) if self.order is not None else chosen
 
-
-BY_NAME = Listing()
+PLAIN = Listing()
 
 
 def nothing_more(_: World, __: Any) -> None:
@@ -81,7 +72,7 @@ def standard(
     noun: str,
     collection: Collection,
     *,
-    listing: Listing = BY_NAME,
+    listing: Listing = PLAIN,
     update: Update | None = None,
     deleted: Deleted | None = nothing_more,
     policies: Policies | None = None,
@@ -146,12 +137,9 @@ def listing_of(collection: Collection, how: Listing) -> Behaviour:
         parent = next(field for field in PARENTS if field in request.DESCRIPTOR.fields_by_name)
         found = collection.below(world, collection.place(world, getattr(request, parent)))
         refuse_query(request, ("order_by",) if how.matching is not None else ("filter", "order_by"))
-        if how == BY_NAME:
-            bodies, token = page_of(request, found)
-            return list_answer(request, collection.read(bodies), token, len(found))
-        chosen = how.arranged(collection.read(found), getattr(request, "filter", ""))
-        sizes = {"default": how.default, "most": how.most}
-        messages, token = page_of(request, chosen, **sizes)
+        every = collection.read(found)
+        chosen = how.matching(every, getattr(request, "filter", "")) if how.matching is not None else every
+        messages, token = page_of(request, chosen, how.order, default=how.default, most=how.most)
         return list_answer(request, messages, token, len(chosen))
 
     return answer

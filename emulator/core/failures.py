@@ -3,7 +3,10 @@
 Source: google/rpc/code.proto, which gives the HTTP mapping of each code.
 """
 
-from collections.abc import Sequence
+import errno
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 CODES: dict[str, tuple[int, int]] = {
@@ -69,3 +72,25 @@ class ApiFailure(Exception):
 def not_emulated(name: str) -> ApiFailure:
     """Say that nothing here answers a method or a path: a 404 would say that what it names is not there."""
     return ApiFailure("UNIMPLEMENTED", f"{name} is not emulated.")
+
+
+@contextmanager
+def without_room() -> Iterator[None]:
+    """Say so where the disk of the emulator's state is full: tried again in a moment, it would be as full.
+
+    Raises:
+        ApiFailure: FAILED_PRECONDITION.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        if not _is_full(error):
+            raise
+        text = "The disk that holds the emulator's state is full. Make room there, then try again."
+        raise ApiFailure("FAILED_PRECONDITION", text) from error
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL

@@ -19,7 +19,7 @@ from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
 
 from emulator.core.callbacks import name_of
-from emulator.core.failures import ApiFailure
+from emulator.core.failures import ApiFailure, without_room
 from emulator.core.faults import OperationFault
 from emulator.core.store import Store
 
@@ -107,7 +107,8 @@ class Operations:
 
     def _run(self, name: str, finish: Finish) -> None:
         try:
-            outcome = finish()
+            with without_room():
+                outcome = finish()
         except ApiFailure as failure:
             outcome = failure
         except Exception:

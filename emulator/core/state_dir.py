@@ -78,6 +78,14 @@ def write(path: Path, text: str) -> None:
     partial.replace(path)
 
 
+def is_there(path: Path, held: IO[str]) -> bool:
+    """Whether the folder is still the one whose lock is held: somebody may have removed it, or made it anew."""
+    try:
+        return os.path.samestat((path / "lock").stat(), os.fstat(held.fileno()))
+    except OSError:
+        return False
+
+
 def forget_ready(path: Path) -> None:
     """Remove `emulator.json`: nobody is to look for a daemon that has gone."""
     (path / "emulator.json").unlink(missing_ok=True)

@@ -63,7 +63,8 @@ class Store:
             except BaseException:
                 if outermost:
                     self._after.clear()
-                    self._db.execute("ROLLBACK")
+                    if self._db.in_transaction:  # of a full disk SQLite has taken everything back itself
+                        self._db.execute("ROLLBACK")
                     self._written.clear()
                     self._kept.clear()
                 raise

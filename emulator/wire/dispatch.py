@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from emulator.core import places
 from emulator.core.api import Call, Registry
-from emulator.core.failures import not_emulated
+from emulator.core.failures import not_emulated, without_room
 from emulator.core.faults import OperationFault
 from emulator.core.world import World
 from emulator.identity.enforcement import enforcement
@@ -55,7 +55,8 @@ def guarded(world: World, call: Call, work: Callable[[], T], *, counted: str = "
     world.calls.add(counted or call.method)
     ruling = world.faults.rule(call.method, mutating=call.mutating)
     ruling.impose("before", call.cancelled)
-    answer = work()
+    with without_room():
+        answer = work()
     begin_operation(world, answer, ruling.operation)
     ruling.impose("after", call.cancelled)
     return answer

@@ -28,7 +28,7 @@ class Folder:
 
     def folders(self, below: str) -> tuple[str, ...]:
         """Name the folders in one of its folders; none where that is missing."""
-        if _leads_up(below):
+        if _is_none(below):
             return ()
         try:
             found = sorted(
@@ -42,7 +42,7 @@ class Folder:
 
     def listed(self, below: str) -> Mapping[str, str]:
         """Give the files below a folder, with time and size. What is no plain file, such as a link, is none of ours."""
-        return {} if _leads_up(below) else dict(self._files(self.root / below))
+        return {} if _is_none(below) else dict(self._files(self.root / below))
 
     def _files(self, folder: Path) -> Iterator[tuple[str, str]]:
         for path in sorted(folder.rglob("*.json")):
@@ -55,7 +55,7 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         """Read one file."""
-        if _leads_up(name):
+        if _is_none(name):
             return None
         path = self.root / name
         try:
@@ -70,9 +70,10 @@ class Folder:
         return content
 
 
-def _leads_up(name: str) -> bool:
-    """Tell whether a name leads out of a folder: in a bucket it is one like any other, and documents hold any."""
-    return ".." in PurePosixPath(name).parts
+def _is_none(name: str) -> bool:
+    """Tell whether no file has a name, or it leads out of a folder: in a bucket it may be one like any other."""
+    spelt = name.encode("utf-8", "ignore").decode()  # half a character is none in a file's name
+    return spelt != name or "\0" in name or ".." in PurePosixPath(name).parts
 
 
 def _plain(path: str, flags: int) -> int:

@@ -40,8 +40,9 @@
   document.addEventListener("click", async (event) => {
     const button = event.target.closest?.(".copy");
     if (!button) return;
-    await navigator.clipboard.writeText(button.dataset.copy);
-    say(`Copied: ${button.dataset.copy}`);
+    const text = button.previousElementSibling.textContent;
+    await navigator.clipboard.writeText(text);
+    say(`Copied: ${text}`);
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
@@ -72,9 +73,29 @@
   /* Series over time: the server's drawing stays for paper and readers; here values under a cursor, and zoom by dragging. */
   const NAMES = ["candidate", "stable", "limit"];
   const told = (value, unit) => value === null ? "–" : unit === "share" ? `${+(value * 100).toPrecision(3)} %` : `${+value.toPrecision(3)}`;
+  /* Spans are shaded as on the server's drawing: hatched where too little was seen, tinted where nothing might move. */
+  const shade = (own, bands, hatch, tint) => {
+    const { ctx, bbox } = own, clamp = (x) => Math.max(bbox.left, Math.min(bbox.left + bbox.width, x));
+    for (const { kind, since, until } of bands) {
+      const [left, right] = [since, until].map((each) => clamp(own.valToPos(Date.parse(each) / 1000, "x", true)));
+      if (right <= left) continue;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(left, bbox.top, right - left, bbox.height);
+      ctx.clip();
+      if (kind === "frozen") { ctx.fillStyle = tint; ctx.fill(); } else {
+        const step = 8 * devicePixelRatio;
+        ctx.beginPath();
+        for (let x = left - bbox.height - (left - bbox.height) % step; x < right; x += step) { ctx.moveTo(x, bbox.top + bbox.height); ctx.lineTo(x + bbox.height, bbox.top); }
+        Object.assign(ctx, { strokeStyle: hatch, lineWidth: devicePixelRatio });
+        ctx.stroke();
+      }
+      ctx.restore();
+    }
+  };
   const chart = (figure) => {
     const picture = figure.querySelector(".chart"), /* the first: values; evidence stays the server's */ line = figure.querySelector(".at"), { unit } = figure.dataset;
-    const points = JSON.parse(figure.querySelector("script").textContent);
+    const { points, bands } = JSON.parse(figure.querySelector("script").textContent);
     const colour = (one) => getComputedStyle(picture.querySelector(one) ?? picture).stroke;
     const limits = points.map((each) => each.limit ?? 0), soft = getComputedStyle(picture.querySelector("text")).fill;
     const at = (index) => `${hour.format(new Date(points[index].at))}: ${NAMES.map((name) => `${name} ${told(points[index][name], unit)}`).join(", ")}`;
@@ -82,9 +103,9 @@
     const drawn = new window.uPlot({
       width: picture.clientWidth || 400, height: 140, legend: { show: false }, cursor: { y: false },
       scales: { y: { range: (_, __, most) => [0, Math.max(most, ...limits) * 1.05 || 1] } },
-      axes: [{ ...axis, values: (_, ticks) => ticks.map((each) => hour.format(new Date(each * 1000))) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((each) => told(each, unit)) }],
+      axes: [{ ...axis, size: 28, values: (_, ticks) => ticks.map((each) => hour.format(new Date(each * 1000))) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((each) => told(each, unit)) }],
       series: [{}, ...NAMES.map((name) => ({ stroke: colour(`.line.${name}`), width: 1.75, dash: { stable: [5, 3], limit: [1.5, 3] }[name], points: { show: false } }))],
-      hooks: { setCursor: [(own) => { line.hidden = own.cursor.idx == null; if (!line.hidden) line.textContent = at(own.cursor.idx); }] },
+      hooks: { drawClear: [(own) => shade(own, bands, getComputedStyle(document.querySelector(".hatch")).stroke, getComputedStyle(picture.querySelector(".band.frozen") ?? picture).fill)], setCursor: [(own) => { line.hidden = own.cursor.idx == null; if (!line.hidden) line.textContent = at(own.cursor.idx); }] },
     }, [points.map((each) => Date.parse(each.at) / 1000), ...NAMES.map((name) => points.map((each) => each[name]))]);
     picture.after(drawn.root);
     figure.classList.add("drawn");

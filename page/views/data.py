@@ -1,4 +1,4 @@
-"""Data drift: which input moved, how, and whether it matters."""
+"""Data drift: which input moved, and how."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from page.documents import Data
-from page.views.fleet import row_of
-from page.views.measures import matters, ratio, spark, weight, windows_of, worst
+from page.views.fleet import head_of
+from page.views.measures import ratio, spark, windows_of, worst
 from page.words import number
 
 WINDOWS = 20
@@ -27,7 +27,7 @@ def data_view(service: Data) -> Data:
     shapes = monitoring.get("shapes") or {}
     comparisons = monitoring.get("comparisons") or ()
     return {
-        **row_of(service).data,
+        **head_of(service),
         "looked": monitoring.get("looked"),
         "problem": monitoring.get("problem") or "",
         "comparisons": [
@@ -70,11 +70,8 @@ def _features(windows: Sequence[Data]) -> list[str]:
 def _feature(name: str, windows: Sequence[Data], shape: Data | None) -> Data:
     cells = [next((each for each in window["columns"] if each["name"] == name), None) for window in windows]
     last = next((each for each in reversed(cells) if each is not None), None)
-    share = weight(last or {}, next((each["columns"] for each in reversed(windows) if each["columns"]), ()))
     return {
         "name": name,
-        "importance": share,
-        "matters": matters(share),
         "distance": (last or {}).get("distance"),
         "limit": (last or {}).get("limit"),
         "ratio": ratio(last or {}),

@@ -1,9 +1,13 @@
-"""Four numbers of a fleet: how often it is deployed, how often that fails, how long it takes, how fast it is mended."""
+"""Four numbers of a fleet: how often it is deployed, how often that fails, how long it takes, how fast it is mended.
+
+How long it takes is counted from the commit on where its time is known: the lead time for changes. Else it is the last
+part of that, the time to apply.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from statistics import median
 
@@ -43,6 +47,7 @@ def delivery(past: Past, services: Iterable[Data], now: datetime) -> Data:
         "deployments": len(deployed),
         "deploymentsPerDay": round(len(deployed) / days, 2),
         "failureRate": round(min(1.0, bad / len(deployed)), 4) if deployed else None,
+        "minutesFromCommit": _middle(_leads(past, since)),
         "minutesToApply": _middle(_seconds(each) for each in deployed),
         "minutesToRestore": _middle(_restored(entries)),
     }
@@ -74,6 +79,26 @@ def _taken_back(service: Data, since: datetime) -> int:
 
 def _seconds(entry: Data) -> float:
     return (_ended(entry) - datetime.fromisoformat(entry["started"])).total_seconds()
+
+
+def _leads(past: Past, since: datetime) -> Iterator[float]:
+    """Give how long each commit took until a service had it, of those that had it since then.
+
+    A commit deploys a service once: what makes another revision of it later, of the same commit, is no deed of its own.
+    Where older entries are not known, a commit from before may have been deployed by one of them.
+    """
+    reaches = _ended(past.entries[-1]) if past.older else None
+    seen: set[tuple[str, str, str]] = set()
+    for entry in reversed(past.entries):
+        source, key = entry["source"], (entry["region"], entry["service"], entry["source"]["commit"])
+        if key in seen or entry["service"].startswith(OPERATOR) or not _deploys(entry) or _is_bad(entry):
+            continue
+        seen.add(key)
+        written = datetime.fromisoformat(source["written"]) if source["written"] else None
+        if written is None or source["uncommitted"] or (reaches and written < reaches):
+            continue
+        if written <= _ended(entry) >= since:
+            yield (_ended(entry) - written).total_seconds()
 
 
 def _restored(entries: list[Data]) -> list[float]:

@@ -65,6 +65,12 @@ def row_of(service: Data) -> Row:
     return Row(data, state, " ".join(words).lower())
 
 
+def head_of(service: Data) -> Data:
+    """Give what every view of one service begins with: which it is, and how."""
+    data = row_of(service).data
+    return {name: data[name] for name in ("region", "name", "project", "environment", "owner", "state", "needs")}
+
+
 def _rollout(service: Data) -> Data | None:
     rollout = service.get("rollout")
     if not rollout:

@@ -10,8 +10,6 @@ from page.words import short
 
 SPARK = 24
 """Windows in a row's line."""
-_IMPORTANT = 0.05
-"""Share of all importance below which a column that moved is shown without alarm."""
 
 
 def traffic(service: Data) -> list[Data]:
@@ -54,29 +52,10 @@ def ratio(column: Data) -> float | None:
     return round(float(column["distance"]) / float(column["limit"]), 4)
 
 
-def weight(column: Data, columns: Iterable[Data]) -> float | None:
-    """Give a column's importance as a share of that of all; None where nobody says.
-
-    Args:
-        column: One of them.
-        columns: All that were measured together.
-    """
-    if column.get("importance") is None:
-        return None
-    whole = sum(abs(each.get("importance") or 0) for each in columns)
-    return round(abs(column["importance"]) / whole, 4) if whole else None
-
-
-def matters(share: float | None) -> bool:
-    """Tell whether a column of such a share matters to the model, as far as somebody said."""
-    return share is None or share >= _IMPORTANT
-
-
 def worst(columns: Iterable[Data]) -> Data | None:
-    """Give the column that is farthest beyond its limit, of those that matter where there are any."""
-    every = [*columns]
-    measured = [each for each in every if ratio(each) is not None]
-    return max(measured, key=lambda each: (matters(weight(each, every)), ratio(each)), default=None)
+    """Give the column that is farthest beyond its limit, or nearest to it; None where none was measured."""
+    measured = [each for each in columns if ratio(each) is not None]
+    return max(measured, key=lambda each: ratio(each) or 0.0, default=None)
 
 
 def windows_of(service: Data, which: str) -> list[Data]:
@@ -96,11 +75,7 @@ def drift(service: Data) -> Data | None:
         column = worst(windows[-1]["columns"]) if windows else None
         told = {"which": each["which"], "finding": each["finding"], "column": None, "ratio": None}
         if column is not None:
-            told |= {
-                "column": column["name"],
-                "ratio": ratio(column),
-                "important": matters(weight(column, windows[-1]["columns"])),
-            }
+            told |= {"column": column["name"], "ratio": ratio(column)}
             told |= {"distance": column["distance"], "limit": column["limit"], "samples": windows[-1]["samples"]}
         told["spark"] = spark(windows)
         found.append((float(told["ratio"] or 0) + (each["finding"] == "Breach") * 1000, told))
@@ -139,7 +114,7 @@ def money(service: Data) -> Data | None:
     cost, budget = service.get("cost"), service.get("budget")
     if not cost and not budget:
         return None
-    told: Data = {name: (cost or {}).get(name) for name in ("floor", "expected", "worst", "per1000", "surcharge")}
+    told: Data = {name: (cost or {}).get(name) for name in ("floor", "expected", "worst", "per1000")}
     told["missing"] = list((cost or {}).get("missing") or ())
     for name in ("limit", "spent", "forecast", "currency", "source", "ends"):
         told[name] = (budget or {}).get(name)

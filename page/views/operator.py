@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
 
 from page.commands import of_operator
 from page.documents import Data
@@ -14,8 +16,12 @@ from page.words import short
 def operator_view(snapshot: Snapshot) -> Data:
     """Make the view."""
     told = {(each["operator"], each["shard"]["index"]): each for each in snapshot.standings}
-    passes = [_pass(each, told.get((each["operator"], each["shard"]["index"]))) for each in snapshot.passes]
-    commands = ("operator status", "operator run", "operator logs") if passes else ("install", "doctor")
+    passes = [
+        _pass(each, told.get((each["operator"], each["shard"]["index"])), snapshot.uninstalled)
+        for each in snapshot.passes
+    ]
+    there = passes and not snapshot.over
+    commands = ("operator status", "operator run", "operator logs") if there else ("install", "doctor")
     about = next(iter([*snapshot.passes, *snapshot.standings]), {"local": snapshot.local})
     return {
         "passes": passes,
@@ -31,10 +37,13 @@ def operator_view(snapshot: Snapshot) -> Data:
     }
 
 
-def _pass(report: Data, standing: Data | None) -> Data:
+def _pass(report: Data, standing: Data | None, uninstalled: Mapping[str, datetime]) -> Data:
+    gone = uninstalled.get(report["operator"])
     states = Counter(each["state"] for name, each in report["services"].items() if not name.startswith(OPERATOR))
     bundle, build, source = report["bundle"] or {}, report["build"] or {}, report["source"] or {}
-    tone = "bad" if report["exitCode"] else "good"
+    tone, word = ("bad", "not all well") if report["exitCode"] else ("good", "well")
+    if gone:
+        tone, word = "quiet", "uninstalled"
     return {
         "operator": report["operator"],
         "shard": report["shard"]["index"],
@@ -44,6 +53,8 @@ def _pass(report: Data, standing: Data | None) -> Data:
         "seconds": report["seconds"],
         "tone": tone,
         "sign": SIGNS[tone],
+        "word": word,
+        "uninstalled": gone.isoformat() if gone else None,
         "exitCode": report["exitCode"],
         "changed": report["changed"],
         "services": sum(states.values()),
@@ -63,5 +74,5 @@ def _pass(report: Data, standing: Data | None) -> Data:
         "callsAll": sum(each["calls"] for each in report["calls"]),
         "throttled": sum(each["throttled"] for each in report["calls"]),
         "waitedSeconds": round(sum(each["waitedSeconds"] for each in report["calls"]), 1),
-        "next": list((standing or {}).get("next") or ()),
+        "next": [] if gone else list((standing or {}).get("next") or ()),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from page.documents import Data
 from page.state import SIGNS
-from page.views.fleet import row_of
+from page.views.fleet import head_of
 
 _ACTED = {"Start": ("good", "trains"), "Promote": ("good", "promoted")}
 _HELD = {"Skip": "held back", "NotStarted": "could not be started", "Refuse": "not taken"}
@@ -16,7 +16,7 @@ def retraining_view(service: Data) -> Data:
     told = service.get("retraining") or {}
     decisions = [_decision(each) for each in told.get("decisions") or ()]
     return {
-        **row_of(service).data,
+        **head_of(service),
         "circuitUntil": told.get("circuitUntil"),
         "frozen": told.get("frozen") or "",
         "waits": told.get("waits") or "",

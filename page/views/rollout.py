@@ -9,7 +9,8 @@ from typing import Any
 
 from page.documents import Data
 from page.state import SIGNS, is_moving
-from page.views.fleet import row_of
+from page.views.bands import frozen, sparse
+from page.views.fleet import head_of
 from page.words import number, odds, share, short
 
 POINTS = 60
@@ -37,7 +38,7 @@ def rollout_view(service: Data) -> Data:
     rollout = service.get("rollout")
     trail = list(service.get("trail") or ())
     return {
-        **row_of(service).data,
+        **head_of(service),
         "moving": is_moving(service),
         "now": _now(rollout),
         "steps": _steps(rollout),
@@ -46,6 +47,7 @@ def rollout_view(service: Data) -> Data:
         "rejected": list((rollout or {}).get("rejected") or ()),
         "byHand": bool(service.get("byHand")),
         "percents": [] if service.get("byHand") else _percents(trail),
+        "frozen": frozen(trail),
         "decisions": [_decision(each) for each in [*reversed(trail)][:DECISIONS]],
         "leftOut": (service.get("leftOut") or 0) + max(0, len(trail) - DECISIONS),
     }
@@ -106,6 +108,7 @@ def _gate(gate: Data, trail: Sequence[Data]) -> Data:
         "odds": odds(gate["evidence"]),
         "sentence": _sentence(gate, title, of),
         "points": points,
+        "bands": [*sparse(gate["gate"], trail), *frozen(trail)] if len(points) > 1 else [],
         "shownOf": sum(any(each["gate"] == gate["gate"] for each in step["gates"]) for step in trail),
     }
 
@@ -136,7 +139,7 @@ def _series(name: str, trail: Sequence[Data]) -> list[Data]:
     found = [
         {
             "at": told["until"],
-            **{key: gate[key] for key in ("candidate", "stable", "limit", "evidence", "border", "samples")},
+            **{key: gate[key] for key in ("candidate", "stable", "limit", "evidence", "samples")},
         }
         for told in trail
         for gate in told["gates"]
@@ -155,21 +158,36 @@ def thinned(found: Sequence[Any], most: int) -> list[Any]:
 
 def _percents(trail: Sequence[Data]) -> list[Data]:
     """Give how much the candidate had, from when to when."""
-    told = [
-        {"since": each["since"], "until": each["until"], "percent": each["percent"], "step": each["step"]}
-        | {"wait": each["wait"], "action": each["action"], "phase": each["phase"]}
-        for each in trail
-    ]
+    told = [{name: each[name] for name in ("since", "until", "percent", "action")} for each in trail]
     return told[-POINTS * 3 :]
 
 
 def _decision(each: Data) -> Data:
     names = ("since", "until", "count", "phase", "step", "percent", "action", "wait", "why")
     told = {name: each[name] for name in names}
-    values = ("verdict", "why", "candidate", "stable", "limit", "samples")
+    values = ("verdict", "candidate", "stable", "limit", "samples")
     gates = [{"name": gate["gate"]} | {value: gate[value] for value in values} for gate in each["gates"]]
     moves = bool(each["action"])
     return {**told, "version": short(each["version"]), "gates": gates, "acts": moves, "seconds": _seconds(each)}
+
+
+_SAME = ("phase", "step", "percent", "version", "action", "wait")
+
+
+def folded(decisions: Sequence[Data]) -> list[Data]:
+    """Join decisions to wait for the same that follow each other: the words and numbers of the newest stand for all.
+
+    Args:
+        decisions: Of a view, the newest first.
+    """
+    found: list[Data] = []
+    for each in decisions:
+        newer = found[-1] if found else None
+        if newer and not each["acts"] and all(newer[name] == each[name] for name in _SAME):
+            found[-1] = newer | {"since": each["since"], "count": newer["count"] + each["count"]}
+        else:
+            found.append(each)
+    return found
 
 
 def _seconds(each: Data) -> int:

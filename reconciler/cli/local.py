@@ -12,11 +12,14 @@ from reconciler.cli.console import say
 from reconciler.cli.git import git
 from reconciler.core import errors
 from reconciler.gcp.emulator import STATE_DIR, Emulator, is_held, is_ours, state_dir
+from reconciler.gcp.watch import LOOK
 
 START_WITHIN_S = 30.0
 HANGS_AFTER_S = 5.0
 """One that takes a connection and says nothing for so long is not starting."""
 LOG_FILE = "emulator.log"
+ROOM_BYTES = 256 << 10
+"""What a state takes before anything is in it."""
 STATE_FILES = ("state.sqlite", "state.sqlite-wal", "state.sqlite-shm")
 UNREADABLE = ".unreadable"
 _SAID = "error: "
@@ -29,7 +32,8 @@ def ensure_running(state: Path | None = None, *, quiet: bool = False) -> Emulato
 
     Raises:
         UsageError: The state is not ours to run.
-        Unavailable: It does not come up, the end of its log is in the message; or it is there and does not answer.
+        Unavailable: It does not come up, the end of its log is in the message, or has no room; or it is there and does
+            not answer.
     """
     folder = state or state_dir()
     _refuse_strangers(folder)
@@ -52,14 +56,25 @@ def ensure_running(state: Path | None = None, *, quiet: bool = False) -> Emulato
         time.sleep(0.05)
     if is_held(folder):
         raise does_not_answer(folder)
+    if _is_full(folder):
+        why = f"the disk that holds {folder} is full"
+        raise errors.Unavailable(
+            "start", "the emulator", why, hint="make room there, or name another place: MLSERVICE_EMULATOR_STATE"
+        )
     hint = f"see {folder / LOG_FILE}; mlservice emulator reset starts from nothing"
     raise errors.Unavailable("start", "the emulator", _tail(folder / LOG_FILE), hint=hint)
+
+
+def _is_full(folder: Path) -> bool:
+    """Tell whether a state has no room: an emulator that ended for that could not even write its log."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize < ROOM_BYTES
 
 
 def does_not_answer(folder: Path) -> errors.Unavailable:
     """Give the error of an emulator that has a state folder and says nothing."""
     why = f"one holds {folder} and does not answer: it is starting, hangs, or is of another version"
-    hint = f"see {folder / LOG_FILE}; where it hangs: pgrep -af 'emulator serve', and a kill leaves its state whole"
+    hint = f"see {folder / LOG_FILE}; where it hangs: {LOOK}"
     return errors.Unavailable("reach", "the emulator", why, hint=hint)
 
 

@@ -16,6 +16,7 @@ from reconciler.cli.console import say
 from reconciler.cli.options import DEFAULT_FILE
 from reconciler.cli.planning import Target, joined, load_each, plan_documents, working
 from reconciler.core import errors
+from schemas.problems import MLServiceError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,7 +81,8 @@ def documents(
         _ = connection.state.there  # refuses a bucket that is somebody else's; one that is not there yet may come
         bucket = Bucket(connection.storage, connection.bucket)
         emulator = connection.local.http if connection.local else ""
-        looking = Looking(partial(_look, session, specs), partial(_jobs, bucket, clock(emulator)))
+        now = clock(emulator)
+        looking = Looking(lambda: _look(session, _specs(files, target), now()), partial(_jobs, bucket, now))
         every_s = LOCAL_EVERY_S if target.local else EVERY_S
         with looking.once() if once else looking.again(every_s):
             yield Memory(looking.documents, bucket, looking.hidden), emulator
@@ -144,19 +146,25 @@ class Looking:
             try:
                 self._look_now()
                 self._said = ""
-            except errors.ReconcilerError as error:  # what was seen stays; it is said once
+            except MLServiceError as error:  # what was seen stays; it is said once
                 if str(error) != self._said:
                     self._said = str(error)
                     say(self._said, "red")
             self._over.wait(every_s)
 
 
-def _look(session: Session, specs: Specs | None) -> Standings:
-    """Look at what there is. Looks of ours are no decisions, so none is told of that was made before."""
+def _look(session: Session, specs: Specs | None, now: datetime) -> Standings:
+    """Look at what there is now: an emulator's clock may have been moved, and specs edited, since the look before.
+
+    Looks of ours are no decisions, so none is told of that was made before.
+    """
+    from datetime import UTC, datetime  # noqa: PLC0415 - late, for start-up
     from importlib.metadata import version  # noqa: PLC0415 - late, for start-up
 
+    from reconciler.engine.clock import SystemClock  # noqa: PLC0415 - late, for start-up
     from reconciler.engine.standings.now import standings_now  # noqa: PLC0415 - late, for start-up
 
+    session.clock = SystemClock(now - datetime.now(UTC))
     plan = partial(plan_documents, session)
     found = specs.documents if specs else ()
     environment = next((each.environment for each in found if each.environment), None) or ""

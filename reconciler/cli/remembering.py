@@ -76,15 +76,26 @@ def by_somebody(session: Session, began: datetime, environment: str, origin: Ori
         "address": origin.run,
     }
     source = {"commit": origin.commit, "author": origin.author, "uncommitted": origin.uncommitted}
-    return _circumstances(session, began, environment, by, source)
+    written = _written(origin.commit, origin.written)
+    return _circumstances(session, began, environment, by, source | written)
 
 
 def by_operator(session: Session, began: datetime, orders: Orders, pointer: Pointer | None) -> Circumstances:
     """Say that a pass of the job did it, from a bundle, or from the specs of its image."""
     by = {"kind": "operator", "name": orders.name, "execution": execution()}
     source = {"bundle": pointer.digest, "commit": pointer.commit, "author": pointer.author} if pointer else {}
-    run = {"run": pointer.run} if pointer else {}
-    return _circumstances(session, began, orders.environment, by, source | run)
+    more = {"run": pointer.run, **_written(pointer.commit, pointer.written)} if pointer else {}
+    return _circumstances(session, began, orders.environment, by, source | more)
+
+
+def _written(commit: str, written: str) -> dict[str, str | None]:
+    """Give the commit's time, as `schemas.kept.history.Source`; a folder without git has a time, and no commit's.
+
+    Whoever publishes may write anything there: what is no moment would make the whole entry one that nobody can read.
+    """
+    from reconciler.core.standings.words import moment  # noqa: PLC0415 - late, for start-up
+
+    return {"written": moment(written) if commit else None}
 
 
 def execution() -> str:

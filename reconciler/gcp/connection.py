@@ -153,8 +153,13 @@ class Connection:
             return client(credentials=self.credentials, transport=paced)
         from reconciler.gcp.reaching import Answered  # noqa: PLC0415 - imports grpc
 
-        before = (*before, Answered(self.local.http, self.local.state))
+        before = (*before, Answered(self._watch(self.local)))
         return client(transport=transport(channel=_intercepted(self._channel(self.local), before)))
+
+    def _watch(self, local: Endpoint) -> Any:
+        from reconciler.gcp.watch import Watch  # noqa: PLC0415 - where there is an emulator
+
+        return self._made.setdefault("watch", Watch(local.http, local.state))
 
     def _channel(self, local: Endpoint) -> Any:
         import grpc  # noqa: PLC0415 - only when a client is built
@@ -219,7 +224,7 @@ class Connection:
             if self.local is not None:
                 from reconciler.gcp.reaching import AnsweredAdapter  # noqa: PLC0415 - late, for start-up
 
-                adapter = AnsweredAdapter(adapter, self.local.http, self.local.state)
+                adapter = AnsweredAdapter(adapter, self._watch(self.local))
             paced = PacedAdapter(adapter, self.throttle, api_of(host))
             session.mount(scheme, self.listener.adapter(paced, host) if self.listener else paced)
         return session

@@ -19,6 +19,7 @@ from typing import Any
 
 from reconciler.core import errors
 from reconciler.gcp.connection import Endpoint
+from reconciler.gcp.watch import Watch
 
 STATE_DIR = Path(".mlservice/emulator")
 READY_FILE = "emulator.json"
@@ -28,6 +29,7 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 _HERE = re.compile(r"127\.0\.0\.1:[0-9]{1,5}")
 _PROOF_WITHIN_S = 8.0
+_STATUS = "status"
 STEP_S = 600.0
 MOST_STEPS = 2000
 STEP_WITHIN_S = 6 * 3600.0
@@ -124,7 +126,7 @@ class Emulator:
         challenge = secrets.token_hex(16)
         wanted = hmac.new(self.token.encode(), challenge.encode(), "sha256").hexdigest()
         try:
-            told = self.control("GET", f"status?challenge={challenge}", timeout_s=_PROOF_WITHIN_S)
+            told = self.control("GET", f"{_STATUS}?challenge={challenge}", timeout_s=_PROOF_WITHIN_S)
         except errors.ReconcilerError:
             return False
         return isinstance(told, dict) and hmac.compare_digest(str(told.get("proof")), wanted)
@@ -149,15 +151,21 @@ class Emulator:
             timeout_s: Patience.
 
         Raises:
-            Unavailable: It does not answer.
+            Unavailable: It does not answer this.
+            EmulatorGone: It answers nothing any more.
             InvalidRequest: It refuses.
         """
         data = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
         request = urllib.request.Request(f"{self.http}/_emulator/{path}", data, headers, method=method)  # noqa: S310 - our own http address
-        try:
+
+        def asked() -> str:
             with _DIRECT.open(request, timeout=timeout_s) as answer:
-                text = answer.read().decode()
+                return str(answer.read().decode())
+
+        try:
+            # How it is, is the question that a watch asks itself.
+            text = asked() if path.startswith(_STATUS) else Watch(self.http, self.state).over(asked)
         except urllib.error.HTTPError as error:
             raise errors.InvalidRequest("call", f"the emulator ({path})", _message(error.read().decode())) from error
         except (OSError, http.client.HTTPException) as error:  # the second: what answers speaks no HTTP

@@ -1,84 +1,75 @@
-"""Whether the emulator is still there, where a call to it got no answer: then no other call will, and none is tried."""
+"""What looks after the emulator around the calls of a connection, over either wire."""
 
 from __future__ import annotations
 
-import http.client
-import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from reconciler.core import errors
+if TYPE_CHECKING:
+    from reconciler.gcp.watch import Watch
 
-LOOK = "pgrep -af 'emulator serve' finds it, and a kill leaves its state whole"
-_WITHIN_S = 8.0
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_SILENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-
-
-def check_answers(at: str, state: Path) -> None:
-    """Ask the emulator how it is.
-
-    Args:
-        at: Its HTTP address.
-        state: Folder of its state.
-
-    Raises:
-        EmulatorGone: It does not say.
-    """
-    try:
-        with _DIRECT.open(f"{at}/_emulator/status", timeout=_WITHIN_S):
-            return
-    except (OSError, http.client.HTTPException) as error:
-        hint = f"see {state / 'emulator.log'}; run again, which starts it; where it hangs: {LOOK}"
-        why = f"it answered at {at} before and does not any more ({error})"
-        raise errors.EmulatorGone("reach", "the emulator", why, hint=hint) from error
+_OF_NOBODY = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.UNKNOWN,
+)
+"""What the emulator may say itself, as a fault may order, and what is told of one that is not there any more: the last
+two where another program has its port.
+"""
+_JSON = "json"
 
 
 class Answered(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc ships no types
-    """Looks, after a gRPC call that nobody answered, whether the emulator is there.
+    """Looks, during and after a gRPC call that nobody answers, whether the emulator is there.
 
     Args:
-        at: The emulator's HTTP address.
-        state: Folder of its state.
+        watch: Of the connection.
     """
 
-    def __init__(self, at: str, state: Path) -> None:
-        self._at, self._state = at, state
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         """Make one call."""
-        answer = continuation(client_call_details, request)
-        if answer.code() in _SILENT:  # of the emulator's own, as a fault may order, or of nobody's
-            check_answers(self._at, self._state)
+        answer = self._watch.over(lambda: continuation(client_call_details, request))
+        if answer.code() in _OF_NOBODY:
+            self._watch.look()
         return answer
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAdapter:
-    """Looks, after a request of an HTTP session that nobody answered, whether the emulator is there.
+    """Looks, during and after a request of an HTTP session that nobody answers, whether the emulator is there.
 
     Args:
         inner: Sends.
-        at: The emulator's HTTP address.
-        state: Folder of its state.
+        watch: Of the connection.
     """
 
     inner: Any
-    at: str
-    state: Path
+    watch: Watch
 
     def send(self, request: Any, **options: Any) -> Any:
-        """Send one request."""
+        """Send one request, and read what is answered, but where the caller reads it piece by piece."""
         import requests  # noqa: PLC0415 - late, for start-up
 
+        def sent() -> Any:
+            answer = self.inner.send(request, **options)
+            if not options.get("stream"):
+                answer.content  # noqa: B018 - reads it
+            return answer
+
         try:
-            return self.inner.send(request, **options)
-        except (requests.ConnectionError, requests.Timeout):
-            check_answers(self.at, self.state)
+            answer = self.watch.over(sent)
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+            self.watch.look()
             raise
+        if not answer.ok and _JSON not in answer.headers.get("content-type", ""):
+            self.watch.look()  # a 404 of another program that has its port would say that what is there is not
+        return answer
 
     def close(self) -> None:
         """Let connections go."""

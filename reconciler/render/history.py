@@ -78,6 +78,7 @@ def _facts(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         *named,
         ("mlservice", by["program"]),
         ("commit", f"{source['commit']}{' and changes that no commit has' if source['uncommitted'] else ''}"),
+        ("of", f"{minute(source['written'])} UTC" if source["written"] else ""),
         *more,
     ]
     return ((name, value) for name, value in facts if value)

@@ -69,11 +69,12 @@ class CustomModel:
 
         Raises:
             KeyError: The class gave no output of that name. Also whatever it raises itself.
+            TypeError: It gave numbers that no protocol has.
         """
         told = {"parameters": dict(parameters or {})} if self.takes_parameters else {}
-        given = self._hooks.predict(dict(inputs), **told)
+        given = self._hooks.predict({name: _own(part) for name, part in inputs.items()}, **told)
         found = given if isinstance(given, dict) else {outputs[0]: given}
-        arrays = {name: np.asarray(found[name]) for name in outputs}
+        arrays = {name: _sendable(np.asarray(found[name])) for name in outputs}
         if not self._told:
             self._learn(arrays)
         return arrays
@@ -86,6 +87,27 @@ class CustomModel:
             for spec in self.outputs
             if spec.name in arrays
         )
+
+
+def _own(part: Any) -> Any:
+    """Give a class what it may work on in place: alone in its batch, a tensor may lie in the request's bytes."""
+    return part.copy() if isinstance(part, np.ndarray) and not part.flags.writeable else part
+
+
+def _sendable(array: Array) -> Array:
+    """Give what a class computed a type that every protocol has a name for.
+
+    Raises:
+        TypeError: There is none.
+    """
+    dtype = array.dtype
+    if dtype.kind in "cVm":
+        raise TypeError(f"predict gave {dtype}, which no protocol has: numbers, truths or text")
+    if dtype.kind == "M":
+        return array.astype(str)  # ISO 8601
+    if dtype.kind == "f" and dtype.itemsize > np.dtype(np.float64).itemsize:
+        return array.astype(np.float64)
+    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 class HookedModel:

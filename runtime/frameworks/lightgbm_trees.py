@@ -26,6 +26,8 @@ _NAME = re.compile(r"[A-Za-z_]+")
 _TREE_AGAIN = re.compile(r"(?m)^[^\S\n]+Tree")
 # Lines of a tree that LightGBM reads, with the one that names it.
 _LINES = 23
+# Settings of the training, from which LightGBM takes letters by their place.
+_SETTING = re.compile(r"\[\w+: .*\]", re.ASCII)
 _OBJECTIVE_CLASSES = re.compile(r"\bnum_class:(\S+)")
 
 
@@ -49,6 +51,8 @@ def checked(content: bytes) -> str:
         trees = ["Tree=" + tree.partition("\n\n")[0].removesuffix("\n") for tree in trees]
         _check_that(not _TREE_AGAIN.search(text), "lines that are none of a tree's")
         _check(_lines(head), [_lines_of_tree(tree) for tree in trees])
+        said = ("\n" + text).partition("\nparameters:\n")[2].partition("\nend of parameters")[0].split("\n")
+        _check_that(all(_SETTING.fullmatch(line) for line in said if line), "a parameter that is none")
     except Impossible:
         raise
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:

@@ -67,10 +67,13 @@ class SklearnModel:
         self._order: tuple[int, ...] | None = None
         self._direct: Direct | None = None
         self._table = None if self._given else self._agreed(features, file, text=text)
+        if not (text or self._given) and self._takes_half(features):
+            self.inputs = (replace(self.inputs[0], datatype="FP32"),)
         self._tables = self._tables and self._has_tables(features)
         self.outputs = self._output_specs(features)
         self.inputs = (replace(self.inputs[0], limit=self._limit(features)),)
-        self._direct = None if text or self._given else direct(estimator, self.inputs[0].shape[1])
+        if self.inputs[0].datatype == "FP64" and not self._given:
+            self._direct = direct(estimator, self.inputs[0].shape[1])
 
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
         """Ask the estimator for what is wanted, and for nothing else."""
@@ -94,6 +97,16 @@ class SklearnModel:
             log.info("outputs are not known from a row", exc_info=True)
             return self._guessed_specs()
         return tuple(TensorSpec(name, datatype_of(found[name]), (-1, *found[name].shape[1:])) for name in names)
+
+    def _takes_half(self, features: Mapping[str, Feature]) -> bool:
+        """Whether it takes 32-bit floats alone, as clusters do that were found among such: their code is compiled."""
+        try:
+            self.predict({INPUT: _row(self.inputs[0], features)}, (LABEL,))
+        except ValueError as error:
+            return "dtype mismatch" in str(error)
+        except Exception as error:  # noqa: BLE001 - scikit-learn and steps of one's own raise what they like
+            log.info("the type of numbers is not known from a row: %s", error)
+        return False
 
     def _has_tables(self, features: Mapping[str, Feature]) -> bool:
         """Whether it has a table of probabilities for each column of labels, and not one with a column for each.
@@ -134,11 +147,12 @@ class SklearnModel:
         """
         names = [spec.name for spec in self.outputs]
         refusal: Exception | None = None
+        most = LARGEST if self.inputs[0].datatype == "FP32" else _MOST
         with np.errstate(all="ignore"):
             for limit in (math.inf, *(LARGEST * 10.0**-power for power in _POWERS)):
                 try:
                     for sign in (1, -1):
-                        self.predict({INPUT: _row(self.inputs[0], features, sign * min(limit, _MOST))}, names)
+                        self.predict({INPUT: _row(self.inputs[0], features, sign * min(limit, most))}, names)
                 except Exception as error:  # noqa: BLE001 - scikit-learn and steps of one's own raise what they like
                     refusal = error
                 else:

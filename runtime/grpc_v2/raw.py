@@ -12,7 +12,13 @@ from __future__ import annotations
 RAW = 7 << 3 | 2  # `repeated bytes raw_input_contents = 7`
 _BYTES = 2  # type of a field, in the tag's last three bits
 _MORE = 0x80  # bit of a varint's byte that another follows
+MOST_FIELDS = 10_000
+"""Of a message: its tensors above all. Whoever sends millions of empty ones would have the event loop for a minute."""
 _MOST_BYTES = 5  # of the length of a field, which is below 2**32
+
+
+class TooManyFieldsError(Exception):
+    """A message has more fields than any model takes."""
 
 
 def divided(body: bytes) -> tuple[bytes, list[memoryview] | None]:
@@ -20,11 +26,17 @@ def divided(body: bytes) -> tuple[bytes, list[memoryview] | None]:
 
     Returns:
         The message without raw contents, and these in their order; the whole message and None where it is not as usual.
+
+    Raises:
+        TooManyFieldsError: It has more than any model takes.
     """
     view, kept, raw = memoryview(body), list[memoryview](), list[memoryview]()
-    at, begin, end = 0, 0, len(body)
+    at, begin, end, fields = 0, 0, len(body), 0
     try:
         while at < end:
+            fields += 1
+            if fields > MOST_FIELDS:
+                raise TooManyFieldsError(f"more than {MOST_FIELDS} fields: no model takes so many tensors")
             tag, start = body[at], at
             if tag & 7 != _BYTES or tag >= _MORE:  # no field of the message has another type, or so high a number
                 return body, None

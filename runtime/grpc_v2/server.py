@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from runtime.data.answers import Answer, Headers, Refused, Request
 from runtime.grpc_v2 import tensors
 from runtime.grpc_v2.messages import MESSAGES, PACKAGE
-from runtime.grpc_v2.raw import divided
+from runtime.grpc_v2.raw import TooManyFieldsError, divided
 from runtime.protocols import Query
 from runtime.protocols.v2 import V2Codec
 from runtime.serving.metadata import model_metadata, server_metadata
@@ -126,6 +126,8 @@ class Servicer:
             asked = MESSAGES["ModelInferRequest"].FromString(divided(body)[0])
         except DecodeError:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this is no ModelInferRequest")
+        except TooManyFieldsError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         endpoint = self._endpoint(await self._find(asked.model_name, asked.model_version, context))
         headers = _headers(context)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

@@ -338,22 +338,31 @@ def _values(tensor: InputTensor) -> list[Any]:
     try:
         return list(read(tensor.data))
     except msgspec.ValidationError:
-        flat = _flattened(_nested(tensor.data), len(tensor.shape))
+        flat = _flattened(_nested(tensor.data), tensor.shape)
         if None not in flat:
             return list(read(msgspec.json.encode(flat)))  # the same strict types as for flat data
         whole = iter(read(msgspec.json.encode([value for value in flat if value is not None])))
         return [None if value is None else next(whole) for value in flat]
 
 
-def _flattened(values: list[Any], depth: int) -> list[Any]:
-    """Take one level of nesting after the other off, as many as the shape has."""
-    for _ in range(depth - 1):
-        if not values or not all(isinstance(value, list) for value in values):
+def _flattened(values: list[Any], shape: Sequence[int]) -> list[Any]:
+    """Take one level of nesting after the other off, as many as the shape has.
+
+    Raises:
+        ValueError: The lists have other lengths than the shape says: values would be those of other rows.
+    """
+    flat, lengths = values, [len(values)]
+    for _ in shape[1:]:
+        if not flat or not all(isinstance(value, list) for value in flat):
             break
-        if len({len(value) for value in values}) != 1:
+        if len({len(value) for value in flat}) != 1:
             raise ValueError("the rows have different lengths")
-        values = [item for value in values for item in value]
-    return values
+        lengths.append(len(flat[0]))
+        flat = [item for value in flat for item in value]
+    # As many values as there should be: flat, or nested as they should be. Of others their number is said.
+    if len(flat) == math.prod(shape) and len(lengths) > 1 and lengths != list(shape[: len(lengths)]):
+        raise ValueError(f"its lists are of {lengths}, its shape is {list(shape)}")
+    return flat
 
 
 def _check_whole(tensors: Mapping[str, Array]) -> None:

@@ -26,6 +26,7 @@ class Source(Part):
     bundle: str = Field("", description="SHA-256 of the published archive; empty where there was none.")
     commit: str = Field("", description="Empty where there is none.")
     author: str = Field("", description="Whose commit it is.")
+    written: Moment | None = Field(None, description="The commit's time; null where that is not known.")
     run: str = Field("", description="Address of the CI run that published it.")
     uncommitted: bool = Field(default=False, description="There were changes that no commit has.")
 

@@ -27,7 +27,6 @@ class Column(Part):
     )
     limit: Number | None = Field(None, description="Greatest distance that is fine; null for none.")
     samples: Count | None = Field(None, description="Values in the window; null where nobody tells.")
-    importance: Number | None = Field(None, description="How much it matters to the model; null where nobody says.")
 
 
 class Window(Part):

@@ -67,7 +67,6 @@ class StandingCost(Part):
     expected: Amount = Field(description="With the use that is declared or assumed.")
     worst: Amount = Field(description="The most that the spec allows.")
     per1000: Amount | None = Field(None, description="A thousand predictions, by what is expected; null without any.")
-    surcharge: Amount | None = Field(None, description="What the rollout adds at the most; null for none.")
     missing: tuple[Word, ...] = Field((), max_length=_MOST_MISSING, description="What has no known price.")
 
 

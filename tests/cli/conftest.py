@@ -10,6 +10,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,9 +132,11 @@ def _conversation(terminal: int, answer: str) -> str:
 
 
 @pytest.fixture
-def offline(tmp_path: Path) -> Shell:
+def offline(tmp_path: Path) -> Iterator[Shell]:
     """A shell that has no emulator and starts none."""
-    return Shell(tmp_path, {"MLSERVICE_EMULATOR_STATE": str(tmp_path / "no-emulator")})
+    state = tmp_path / "no-emulator"
+    yield Shell(tmp_path, {"MLSERVICE_EMULATOR_STATE": str(state)})
+    assert not state.exists()  # whoever needs one takes `shell`: nobody would end what is started here
 
 
 @pytest.fixture

@@ -11,18 +11,24 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
+import requests
+from google.pubsub_v1 import PublisherClient
 
 from reconciler.cli.local import ensure_running
-from reconciler.core.errors import EmulatorGone, Unavailable, UsageError
+from reconciler.core.errors import EmulatorGone, NotFoundError, Unavailable, UsageError
 from reconciler.gcp.calls import READING, calling
 from reconciler.gcp.connection import Connection, Endpoint
 from reconciler.gcp.emulator import STATE_DIR, state_dir
 from reconciler.gcp.emulator import Emulator as Client
+from reconciler.gcp.reaching import Answered, AnsweredAdapter
+from reconciler.gcp.watch import Watch
 from tests.cli.conftest import COMMAND, Shell
 from tests.operating import spec
 
@@ -258,7 +264,7 @@ def test_one_that_hangs_is_not_waited_for_as_one_that_starts(tmp_path):
         with pytest.raises(Unavailable, match=re.escape(f"one holds {folder} and does not answer")) as told:
             ensure_running(folder)
 
-    assert "a kill leaves its state whole" in told.value.hint
+    assert "kill -9 ends it and leaves its state whole" in told.value.hint
     assert not (folder / "emulator.log").exists(), "none was started"
 
 
@@ -290,6 +296,68 @@ def test_an_emulator_that_ends_in_the_middle_of_a_run_is_named(tmp_path):
             call()
         assert str(told.value).startswith("cannot reach the emulator: it answered at http://127.0.0.1:")
         assert f"see {tmp_path / 'emulator.log'}" in told.value.hint
+
+
+def reached(watch):
+    """A call over each wire to what a watch looks at, without a limit of its own: who is silent holds it for good."""
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", AnsweredAdapter(session.get_adapter("http://"), watch))
+    channel = grpc.intercept_channel(grpc.insecure_channel(watch.at.removeprefix("http://")), Answered(watch))
+    transport = PublisherClient.get_transport_class("grpc")(channel=channel)
+    topics = PublisherClient(transport=transport)
+    return {
+        "gRPC": lambda: topics.get_topic(topic="projects/local/topics/a", retry=None, timeout=None),
+        "HTTP": lambda: session.get(f"{watch.at}/v1/projects/local/topics/a"),
+    }
+
+
+def outcomes(watch):
+    """What each of those calls ends with, made one beside the other."""
+    calls = reached(watch)
+    with ThreadPoolExecutor(len(calls)) as threads:
+        made = {name: threads.submit(call) for name, call in calls.items()}
+        return {name: each.exception() or each.result() for name, each in made.items()}
+
+
+def test_an_emulator_that_hangs_in_the_middle_of_a_run_is_named(tmp_path):
+    """One that was stopped takes connections and says nothing: no call waits for it, whatever its own patience is."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        at = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        told = outcomes(Watch(at, tmp_path, looks_after_s=0.1, answers_within_s=0.3))
+
+    for name, error in told.items():
+        assert isinstance(error, EmulatorGone), name
+        assert "kill -CONT lets it go on" in error.hint
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\ngone", id="a-404-of-a-page"),
+        pytest.param(b"HTTP/1.1 503 Busy\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n", id="a-503"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", id="another-protocol"),
+    ],
+)
+def test_another_program_on_its_port_is_not_taken_for_it(tmp_path, answer):
+    """A 404 of somebody else's would say that what is there is not."""
+    with answering(answer) as listener:
+        at = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        told = outcomes(Watch(at, tmp_path, looks_after_s=0.1, answers_within_s=5.0))
+
+    assert [name for name, error in told.items() if not isinstance(error, EmulatorGone)] == []
+
+
+def test_a_call_that_takes_long_is_waited_for_while_the_emulator_is_there(emulator):
+    """It is looked at again and again meanwhile, and the call has its answer."""
+    emulator.faults({"method": "*/GetTopic", "latency_ms": 400, "times": None})
+    connection = Connection("local", "local-mlservice", Endpoint(emulator.http, emulator.grpc, ""))
+    watch = connection._watch(connection.local)
+    watch.looks_after_s = 0.05
+    topics = connection.client("google.pubsub_v1", "publisher", "Publisher")
+
+    with pytest.raises(NotFoundError), calling("read", "a topic"):
+        topics.get_topic(topic="projects/local/topics/a", retry=None, timeout=None)
 
 
 def test_what_an_emulator_refuses_that_is_there_is_no_end_of_it(emulator):

@@ -1,12 +1,16 @@
 """`mlservice history`: what applies and passes of the job left behind, as a person and as a program read it."""
 
 import json
+import os
 import subprocess
+from datetime import datetime
 
 import pytest
 
 from tests.cli.test_reconcile import AS_THE_JOB
 from tests.operating import BUCKET, spec
+
+WRITTEN = "2026-01-05T10:00:00+00:00"
 
 
 def test_each_apply_that_changes_something_is_kept(shell, operator):
@@ -14,7 +18,7 @@ def test_each_apply_that_changes_something_is_kept(shell, operator):
     shell.write(spec(env={"API_TOKEN": "hunter2hunter2"}))
     git = ["git", "-c", "user.name=Ann", "-c", "user.email=ann@acme.example"]
     for words in (["init", "-q"], ["add", "mlservice.yaml"], ["commit", "-qm", "first"]):
-        subprocess.run([*git, *words], cwd=shell.folder, check=True)
+        subprocess.run([*git, *words], cwd=shell.folder, env={**os.environ, "GIT_COMMITTER_DATE": WRITTEN}, check=True)
     ci = {"GITHUB_SERVER_URL": "https://github.example", "GITHUB_REPOSITORY": "acme/ml", "GITHUB_RUN_ID": "7"}
     assert shell("apply", "--local", "--yes").code == 0
     assert shell("apply", "--local", "--yes").code == 0
@@ -27,6 +31,7 @@ def test_each_apply_that_changes_something_is_kept(shell, operator):
     second, first = data.json
     assert (first["by"]["kind"], first["by"]["account"]) == ("person", "emulator")
     assert (first["source"]["author"], first["source"]["uncommitted"]) == ("Ann <ann@acme.example>", False)
+    assert datetime.fromisoformat(first["source"]["written"]) == datetime.fromisoformat(WRITTEN)
     assert (second["by"]["kind"], second["by"]["address"]) == ("ci", "https://github.example/acme/ml/actions/runs/7")
     assert (second["outcome"], second["decision"], second["source"]["uncommitted"]) == (
         "changed", "1 change: 1 update", True,

@@ -158,6 +158,9 @@ def test_the_job_makes_services_and_mends_what_is_changed_behind_its_back(instal
     assert [service.name.rpartition("/")[2] for service in operator.services()] == ["churn"]
     assert {key[1] for key in operator.inventories()} == {"churn"}
     assert shell("operator", "status", "--local").code == 64
+    assert shell("report", "--local", "--html", "out").code == 0
+    shown = json.loads((shell.folder / "out/index.json").read_text())
+    assert (shown["byHand"], [each["name"] for each in shown["services"]]) == (True, ["churn"]), "it looked by itself"
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime, timedelta
 
 import typer
 
@@ -126,14 +127,27 @@ def unparsed(line):
     return ""
 
 
+TWO_HOURS = timedelta(hours=2)
+
+
+def states(address):
+    """Every service that a page shows, with its state in a word."""
+    told = json.loads(asked(f"{address}fleet.json"))["services"]
+    return {each["name"]: each["state"]["word"] for each in told}
+
+
 def test_open_pages_follow_an_apply(shell, operator):
-    """Of the emulator, without a job: what was applied since is there without a restart."""
-    shell.write(spec())
+    """Of the emulator, without a job: a spec that was written since, what it made, and the time that passed there."""
     process = shell.start("page", "--local", "--port", "0")
     try:
         address = process.stdout.readline().strip()
+        shell.write(spec())
         assert shell("apply", "--local", "--yes").code == 0
-        until(lambda: [each["name"] for each in json.loads(asked(f"{address}fleet.json"))["services"]] == ["churn"])
+        until(lambda: states(address) == {"churn": "well"})
+        before = datetime.fromisoformat(json.loads(asked(f"{address}fleet.json"))["at"])
+        operator.emulator.advance(7200)
+        until(lambda: datetime.fromisoformat(json.loads(asked(f"{address}fleet.json"))["at"]) - before > TWO_HOURS)
+        assert json.loads(asked(f"{address}fleet.json"))["stale"] is False
         heard = urllib.request.urlopen(f"{address}events?since=before", timeout=60)  # noqa: S310 - our own server
         with heard:
             lines = [heard.readline().decode().strip() for _ in range(6)]

@@ -205,9 +205,9 @@ def test_validate_speaks_to_programs(offline, form):
         (["history", "svc", "--local", "--project", "other", "--output", "json"], 64),
     ],
 )
-def test_what_goes_wrong_is_json_where_a_program_reads_json(offline, arguments, code):
+def test_what_goes_wrong_is_json_where_a_program_reads_json(request, arguments, code):
     """Stdout is one JSON document with the exit code; people read the same on stderr."""
-    done = offline(*arguments)
+    done = request.getfixturevalue("shell" if "--local" in arguments else "offline")(*arguments)
 
     error = done.json["error"]
     assert (done.code, error["exitCode"]) == (code, code)

@@ -206,6 +206,7 @@ def write(operator: Any, message: Any, wanted: Any, path: Path) -> bool:
     except (exceptions.GoogleAPICallError, TypeError, ValueError):
         return False
     if hasattr(answer, "result"):
-        with suppress(exceptions.GoogleAPICallError):  # what was written and does not work is a change as well
+        # What was written and does not work, or not for long, is a change as well.
+        with suppress(exceptions.GoogleAPICallError, TimeoutError):
             answer.result(timeout=60)
     return True

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,6 +136,14 @@ def test_an_operation_is_finished_after_a_restart(start, own):
 
     assert operation["response"]["name"] == f"{PARENT}/repositories/models"
     again.stop()
+
+
+@pytest.mark.slow
+def test_an_emulator_ends_whose_state_is_removed(own):
+    """The next command starts another one in its place; nobody would find this one, which says that it is the one."""
+    shutil.rmtree(own.state)
+
+    assert own.process.wait(60) == 1
 
 
 @pytest.mark.slow

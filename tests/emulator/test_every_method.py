@@ -56,6 +56,7 @@ def body(method, text: str, number: int) -> bytes:
         "projects/p/locations/l",
         "projects/p/locations/l/things/t",
         "projects/-/things/-/a/b",
+        pytest.param("projects/p/things/a\0b\r\n", id="control-characters"),
     ],
 )
 @pytest.mark.parametrize(

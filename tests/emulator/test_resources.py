@@ -1,10 +1,14 @@
 """What all APIs share: masks, names, pages, labels, etags."""
 
+import itertools
+
 import pytest
 from google.cloud.run_v2.types import service as types
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import Order, page, token_after
 from emulator.core.resources import apply_mask, check_labels, etag_of, part
 
 Service = types.Service.pb()
@@ -66,23 +70,44 @@ def test_an_unknown_path_is_refused():
         masked("colour")
 
 
-def test_pages_join_up():
-    """Every item once, in order, and no token at the end."""
-    items, token, seen = list(range(25)), "", []
-    while True:
-        shown, token = page(items, 10, token)
+PLACES = st.tuples(st.integers(0, 2), st.sampled_from("abc"), st.integers(0, 1000))
+ORDERS = st.lists(st.booleans(), max_size=3).map(lambda down: Order(lambda item: item, tuple(down)))
+
+
+@given(
+    order=ORDERS,
+    staying=st.sets(PLACES, max_size=20),
+    turns=st.lists(st.tuples(st.sets(PLACES, max_size=3), st.integers(1, 5)), min_size=1, max_size=6),
+)
+def test_pages_join_up_whatever_is_made_and_removed_between_two(order, staying, turns):
+    """Whatever is there all the time is shown once, what is not at most once, in order, up to the last page."""
+    seen, token = [], ""
+    for others, size in itertools.cycle(turns):
+        shown, token = page(staying | others, size, token, order)
         seen += shown
         if not token:
             break
 
-    assert seen == items
+    assert [item for item in seen if item in staying] == order.arranged(staying)
+    assert seen == order.arranged(seen)
+    assert len(seen) == len(set(seen))
 
 
-@pytest.mark.parametrize(("size", "token"), [(-1, ""), (1, "nonsense"), (1, "AAAA")])
+def test_an_order_goes_up_and_down_by_its_parts():
+    """By the first part first; each its own way."""
+    items = [(n, letter) for n in (1, 2) for letter in "ab"]
+
+    assert Order(tuple, (True,)).arranged(items) == [(2, "a"), (2, "b"), (1, "a"), (1, "b")]
+    assert Order(tuple, (False, True)).arranged(items) == [(1, "b"), (1, "a"), (2, "b"), (2, "a")]
+
+
+@pytest.mark.parametrize(
+    ("size", "token"), [(-1, ""), (1, "nonsense"), (1, "AAAA"), (1, "b24="), (1, token_after(("a",), "another list"))]
+)
 def test_bad_pages_are_refused(size, token):
     """A negative size, a token that was never given."""
     with pytest.raises(ApiFailure, match="INVALID_ARGUMENT"):
-        page([1, 2], size, token)
+        page(["a", "b"], size, token)
 
 
 @pytest.mark.parametrize(("key", "value"), [("Upper", "a"), ("1a", "a"), ("a", "B"), ("a" * 64, "a"), ("a", "b" * 64)])

@@ -1,5 +1,6 @@
 """What collections have in common, without servers: pages, order, wildcards, policies."""
 
+import errno
 import sys
 from functools import partial
 from types import SimpleNamespace
@@ -10,8 +11,8 @@ from google.iam.v1 import iam_policy_pb2
 from emulator.apis import LISTED
 from emulator.apis.run.stored import EXECUTIONS, JOBS, REVISIONS
 from emulator.core.api import Api, Call, Listed, Policies, Registry
-from emulator.core.failures import ApiFailure
-from emulator.core.paging import token_at
+from emulator.core.failures import ApiFailure, without_room
+from emulator.core.paging import token_after
 from emulator.core.resources import fits
 from emulator.wire.dispatch import perform
 from emulator.wire.table import load
@@ -98,7 +99,7 @@ def test_no_list_takes_a_token_of_another_one(world):
     ask(world, "grafeas.v1.Grafeas/CreateNote", parent="projects/local", note_id="n", note=NOTE)
     secret = {"replication": {"automatic": {}}}
     ask(world, SECRETS + "CreateSecret", parent="projects/local", secret_id="s", secret=secret)
-    strange = token_at(0, "another list")
+    strange = token_after(("a",), "another list")
     nowhere = set()
     for method in PAGED:
         places = [fields for fields in map(partial(asked_at, method), PLACES) if answers(world, method, fields)]
@@ -155,6 +156,38 @@ def test_pages_of_a_newest_first_list_are_newest_first_together(made, size):
 
     assert [name for page in pages for name in page] == ["c", "b", "z"]
     assert all(len(page) == size for page in pages[:-1])
+
+
+def test_what_is_made_and_removed_between_two_pages_moves_nothing(made):
+    """Something newer stands before what was shown; the one shown last may be gone; the rest comes once, in order."""
+    first = ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/a", page_size=1)
+    newer = EXECUTIONS.message(name=f"{REGION}/jobs/a/executions/newest")
+    newer.create_time.FromSeconds(9)
+    EXECUTIONS.save(made, newer)
+    EXECUTIONS.remove(made, first.executions[0].name)
+    rest = ask(made, EXECUTION_LIST, parent=f"{REGION}/jobs/a", page_token=first.next_page_token)
+
+    assert (names(first, "executions"), names(rest, "executions")) == (["c"], ["b", "z"])
+
+
+def test_a_full_disk_is_said_whatever_writes(world):
+    """Tried again it would be as full, so nobody is told to; and nothing is written by half."""
+    topic = "google.pubsub.v1.Publisher/CreateTopic"
+    pages = world.store._db.execute("PRAGMA page_count").fetchone()[0]
+    world.store._db.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(ApiFailure, match="disk that holds the emulator's state is full") as caught:
+        ask(world, topic, name="projects/local/topics/topic", kms_key_name="k" * 100_000)
+
+    assert caught.value.code == "FAILED_PRECONDITION"
+
+
+@pytest.mark.parametrize(
+    ("number", "full"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EACCES, False), (errno.EIO, False)]
+)
+def test_which_failures_of_files_are_a_full_disk(number, full):
+    """Others are faults of ours, as they were."""
+    with pytest.raises(ApiFailure if full else OSError), without_room():
+        raise OSError(number, "write")
 
 
 def test_a_dash_in_a_parent_stands_for_every_id(made):

@@ -4,12 +4,14 @@ import re
 
 import pytest
 from google.api_core import exceptions
-from google.cloud import artifactregistry_v1, resourcemanager_v3, run_v2, scheduler_v1
+from google.cloud import artifactregistry_v1, monitoring_v3, resourcemanager_v3, run_v2, scheduler_v1
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf.duration_pb2 import Duration
+from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.type import expr_pb2
 
 from emulator.identity import cel
+from tests.conftest import HTTP
 from tests.emulator.clients import both_wires, client
 from tests.emulator_run.cloud import HELLO, PARENT
 
@@ -167,6 +169,132 @@ def test_a_repository_has_no_configuration_of_another_sort(shared_emulator, wire
 
     with pytest.raises(exceptions.BadRequest, match=message):
         api.create_repository(parent=PARENT, repository=repository, repository_id="sorted")
+
+
+def probed(**asked):
+    """A service whose container is asked by HTTP how it is."""
+    probe = run_v2.Probe(http_get=run_v2.HTTPGetAction(**asked))
+    return service(startup_probe=probe)
+
+
+def service(**container):
+    """A service of one container."""
+    return run_v2.Service(template={"containers": [run_v2.Container(image=HELLO, **container)]})
+
+
+def timed(**target):
+    """A job of Cloud Scheduler that calls an address."""
+    name = f"{PARENT}/jobs/timed"
+    return scheduler_v1.Job(name=name, schedule="0 0 * * *", http_target={"uri": "https://a.example.com/", **target})
+
+
+def create_timed(emulator, wire, wanted):
+    """Make such a job."""
+    client(emulator, scheduler_v1.CloudSchedulerClient, wire).create_job(parent=PARENT, job=wanted)
+
+
+def create_pushed(emulator, wire, endpoint):
+    """Make a subscription that pushes to an address."""
+    client(emulator, PublisherClient, wire).create_topic(name=f"{PROJECT}/topics/control-{wire}")
+    wanted = {"name": f"{PROJECT}/subscriptions/pushed", "topic": f"{PROJECT}/topics/control-{wire}"}
+    subscriber = client(emulator, SubscriberClient, wire)
+    try:
+        subscriber.create_subscription(request={**wanted, "push_config": {"push_endpoint": endpoint}})
+    finally:
+        client(emulator, PublisherClient, wire).delete_topic(topic=wanted["topic"])
+
+
+def create_check(emulator, wire, **http):
+    """Make an uptime check, over the one wire that there is."""
+    del wire
+    resource = {"type": "uptime_url", "labels": {"host": "a.example.com"}}
+    config = monitoring_v3.UptimeCheckConfig(display_name="a", monitored_resource=resource, http_check=http)
+    api = client(emulator, monitoring_v3.UptimeCheckServiceClient)
+    api.create_uptime_check_config(parent=PROJECT, uptime_check_config=config)
+
+
+OF_LINES = {
+    "probe-path-nul": (create_service, probed(path="/a\0b")),
+    "probe-path-line": (create_service, probed(path="/a HTTP/1.1\r\nX: y")),
+    "probe-path-delete": (create_service, probed(path="/a\x7f")),
+    "probe-header": (create_service, probed(path="/", http_headers=[{"name": "A", "value": "b\r\nX: y"}])),
+    "probe-header-name": (create_service, probed(path="/", http_headers=[{"name": "A B", "value": "b"}])),
+    "directory": (create_service, service(working_dir="/a\0b")),
+    "command": (create_service, service(command=["a\0b"])),
+    "variable": (create_service, service(env=[{"name": "A\0", "value": "b"}])),
+    "address": (create_timed, timed(uri="https://a.example.com/\n")),
+    "address-in-the-middle": (create_timed, timed(uri="https://a.example.com/a\tb")),
+    "header": (create_timed, timed(headers={"A": "b\nX: y"})),
+    "header-name": (create_timed, timed(headers={"A:": "b"})),
+    "push": (create_pushed, "https://a.example.com/\r\nX: y"),
+}
+
+
+@both_wires
+@pytest.mark.parametrize(("create", "wanted"), OF_LINES.values(), ids=OF_LINES)
+def test_what_no_program_and_no_request_can_be_given_is_refused(shared_emulator, wire, create, wanted):
+    """A NUL ends a program's words; a line's end, or a space, ends what a request asks for (emulator/core/texts.py)."""
+    with pytest.raises(exceptions.BadRequest):
+        create(shared_emulator, wire, wanted)
+
+
+@pytest.mark.parametrize(
+    "http", [{"path": "/a\0"}, {"path": "/a b"}, {"headers": {"A": "b\nc"}}, {"headers": {"A\r\n": "b"}}]
+)
+def test_an_uptime_check_asks_in_one_line(shared_emulator, http):
+    """As a probe does."""
+    with pytest.raises(exceptions.BadRequest):
+        create_check(shared_emulator, "grpc", **http)
+
+
+def test_what_requests_can_be_given_is_taken(shared_emulator):
+    """Tabs, letters beyond ASCII in a value, percent signs in a path."""
+    create_service(
+        shared_emulator, "grpc", probed(path="/a%20b", http_headers=[{"name": "X-A", "value": "a\tb \u00e9"}])
+    )
+
+
+HALF = rb'"\ud800"'
+AS_JSON = {
+    "bucket": ("POST", "/storage/v1/b?project=local", b'{"name": "half-a-pair", "labels": {"a": %b}}'),
+    "object": ("POST", "/upload/storage/v1/b/none/o?uploadType=resumable", b'{"name": "a", "metadata": {"a": %b}}'),
+    "dataset": (
+        "POST",
+        "/bigquery/v2/projects/local/datasets",
+        b'{"datasetReference": {"datasetId": "half"}, "description": %b}',
+    ),
+    "pool": (
+        "POST",
+        "/v1/projects/local/locations/global/workloadIdentityPools?workloadIdentityPoolId=half",
+        b'{"displayName": %b}',
+    ),
+    "knative": (
+        "POST",
+        "/apis/serving.knative.dev/v1/namespaces/local/services",
+        b'{"metadata": {"name": "half", "annotations": {"a": %b}}}',
+    ),
+    "topic": ("PUT", "/v1/projects/local/topics/half", b'{"labels": {"a": %b}}'),
+    "dashboard": ("POST", "/v1/projects/local/dashboards", b'{"displayName": %b}'),
+}
+
+
+@pytest.mark.parametrize(("verb", "path", "body"), AS_JSON.values(), ids=AS_JSON)
+def test_half_a_pair_of_surrogates_is_no_text(shared_emulator, verb, path, body):
+    """No UTF-8 has it: kept, it would break every list that it is in."""
+    answer = HTTP.request(verb, f"{shared_emulator.http}{path}", content=body % HALF)
+
+    assert answer.status_code == 400, answer.text
+    assert HTTP.get(f"{shared_emulator.http}/storage/v1/b?project=local").is_success
+
+
+def test_a_project_has_an_id_that_may_be_one(shared_emulator):
+    """What is named springs into being here, but for what no project can be called."""
+    api = client(shared_emulator, resourcemanager_v3.ProjectsClient)
+    for name in ("projects/a\0b", "projects/A", "projects/a/b", "projects/", "projects/a-", "projects/a b"):
+        with pytest.raises(exceptions.Forbidden):
+            api.get_project(name=name)
+
+    assert api.get_project(name="projects/example.com:older").project_id == "example.com:older"
 
 
 def binding(role, members=("user:a@example.com",), expression="", title="when"):

@@ -218,7 +218,7 @@ def test_paths_are_replaced_where_there_are_no_mounts():
     """As whole paths, in arguments and variables; what only looks alike stays."""
     words = ("serve", "--model=/models/a", "/models", "/models-2", "/srv/models")
     variables = {"A": "x:/models", "B": "https://host/models/a", "C": "/models/b,/models/c"}
-    program = translated(Program(words, Path(), variables), [Mount("/models", FOLDER, read_only=True)])
+    program = translated(Program(words, Path(), variables), [Mount("/models", FOLDER, read_only=True)], told=False)
 
     assert program.command == ("serve", f"--model={FOLDER}/a", str(FOLDER), "/models-2", "/srv/models")
     assert program.environment == {"A": f"x:{FOLDER}", "B": "https://host/models/a", "C": f"{FOLDER}/b,{FOLDER}/c"}
@@ -228,4 +228,12 @@ def test_paths_are_replaced_where_there_are_no_mounts():
 def test_a_mount_that_nothing_names_is_refused_where_there_are_no_mounts():
     """The container would find nothing at its path, and fail in some other way."""
     with pytest.raises(CannotStartError, match="no argument or variable names '/models'"):
-        translated(Program(("serve",), Path()), [Mount("/models", FOLDER, read_only=True)])
+        translated(Program(("serve",), Path()), [Mount("/models", FOLDER, read_only=True)], told=False)
+
+
+def test_a_program_that_looks_nowhere_else_starts_where_there_are_no_mounts():
+    """Images that are there by themselves open what they are told, and nothing told them of this one."""
+    program = translated(Program(("serve",), Path()), [Mount("/models", FOLDER, read_only=True)], told=True)
+
+    assert program.command == ("serve",)
+    assert program.notes == ("'/models' is nowhere here: nothing names it, and this image looks nowhere else.",)

@@ -85,7 +85,7 @@ def _root(suite: str, mirror: str, *, keep: Path | None) -> Iterator[Path]:
         yield root
     finally:
         for mount in reversed(mounts):
-            subprocess.run(["umount", "--recursive", mount[-1]], check=False)
+            subprocess.run(["umount", "--recursive", "--lazy", mount[-1]], check=False)
         if keep is None:
             # Only a file system of its own kind is removed: what is still mounted stays as it is.
             subprocess.run(["rm", "--recursive", "--force", "--one-file-system", str(folder)], check=False)

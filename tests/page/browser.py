@@ -27,7 +27,7 @@ from tests.page.samples import NOW, Fleet, fleet, write
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 """How long something may take to be seen; nothing is claimed of it."""
 SEES = """
 addEventListener('securitypolicyviolation', (event) => {

@@ -350,7 +350,6 @@ def _moving(made: _Making, phase: str, wait: str, why: str, **more: Any) -> None
         "checks": [{"check": "smoke", "verdict": "Pass", "why": made.word("3 of 3 answers were as asked")}],
         **more,
     }
-    made.standing["cost"]["surcharge"] = "3.20"
 
 
 def _needs(made: _Making, *texts: str, sort: str = "", state: str = "", problem: str = "") -> None:
@@ -552,7 +551,6 @@ def _monitoring(made: _Making, worst: float) -> dict[str, Any]:
                 "distance": round(far, 4),
                 "limit": limits[name],
                 "samples": 4000,
-                "importance": round(1 / (place + 1), 3),
             }
             for place, name in enumerate(names)
         ]
@@ -682,7 +680,11 @@ def _entries(made: _Making, count: int) -> Iterator[dict[str, Any]]:
             "problems": [made.word("403")] if outcome == "failed" else [],
             "changes": [] if outcome == "ok" else [done],
             "by": {**whos[n % len(whos)], "run": f"run-{n}"},
-            "source": {"commit": "9f2c41e7", "author": made.word("Ann <ann@acme.example>")},
+            "source": {
+                "commit": f"9f2c41e{n}",
+                "author": made.word("Ann <ann@acme.example>"),
+                "written": (at - timedelta(minutes=7 + n)).isoformat(timespec="seconds"),
+            },
         }
 
 

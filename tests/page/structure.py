@@ -37,7 +37,12 @@ BLOCKS = {
     "main",
     "details",
 }
-ALLOWED = {"svg", "line", "polyline", "polygon", "rect", "circle", "text"} | VOID | PHRASING_ONLY | BLOCKS
+ALLOWED = (
+    {"svg", "line", "polyline", "polygon", "rect", "circle", "text", "path", "defs", "pattern"}
+    | VOID
+    | PHRASING_ONLY
+    | BLOCKS
+)
 ALLOWED |= {"html", "head", "body", "title", "script", "header", "footer", "li", "dd", "thead", "tbody", "tfoot", "tr"}
 ALLOWED |= {"th", "td", "caption", "select", "option", "time", "kbd", "b", "figcaption", "colgroup"}
 PARENTS = {

@@ -13,6 +13,7 @@ from page.documents import hidden
 from page.rendering import templates
 from page.shelf import Shelf
 from page.sources import Folder
+from page.views.rollout import folded
 from schemas.kept import Standings
 from schemas.kept.words import LONGEST_TEXT
 from tests.page import samples
@@ -84,7 +85,7 @@ def test_numbers_are_those_of_the_data(browser, view):
 
 
 def test_a_rollout_says_why_it_waits(browser):
-    """The wait, its reason, each gate with its numbers and every decision are in the page, without JavaScript."""
+    """The wait, its reason, each gate with its numbers, every move and what was waited for between them: in words."""
     told = browser.get("/s/us-central1/fraud-scorer/rollout.json").json()
     tree, _ = read(browser.get("/s/us-central1/fraud-scorer/rollout").text)
 
@@ -92,8 +93,22 @@ def test_a_rollout_says_why_it_waits(browser):
     assert told["now"]["why"] in tree.text
     assert len(tree.all("svg", class_="chart")) == 1 + 2 * len(told["gates"])  # values, and evidence
     rows = tree.all("table", class_="rows")[-1].all("tr")[1:]
-    assert [each["why"] in row.text for each, row in zip(told["decisions"], rows, strict=True)] == [True] * len(rows)
-    assert any(not each["acts"] for each in told["decisions"])
+    shown = folded(told["decisions"])
+    assert [each["why"] in row.text for each, row in zip(shown, rows, strict=True)] == [True] * len(rows)
+    assert any(not each["acts"] for each in shown)
+
+
+def test_waits_for_the_same_are_one_row(browser):
+    """The newest stands for all, from when to when and how often; what moved traffic has a row of its own."""
+    decisions = browser.get("/s/us-central1/fraud-scorer/rollout.json").json()["decisions"]
+
+    rows = folded(decisions)
+
+    assert [each for each in rows if each["acts"]] == [each for each in decisions if each["acts"]]
+    assert sum(each["count"] for each in rows) == sum(each["count"] for each in decisions)
+    assert [each["since"] for each in rows] == sorted((each["since"] for each in rows), reverse=True)
+    assert len(rows) < len(decisions) / 2
+    assert folded(rows) == rows
 
 
 def test_windows_without_data_are_not_zero(browser):
@@ -238,7 +253,7 @@ def test_addresses_are_of_google_or_of_this_machine(tmp_path, local):
     linked, called = {}, {}
     for n, url in enumerate(urls):
         tree, _ = read(browser.get(f"/s/{told['services'][n]['region']}/s{n}").text)
-        commands = [each.attributes["data-copy"] for each in tree.all("button")]
+        commands = [each.all("code")[0].text for each in tree.all("span", class_="command")]
         linked[url] = any(each.attributes["href"] == url for each in tree.all("a"))
         called[url] = any(each.startswith("curl ") for each in commands)
 

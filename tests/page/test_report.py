@@ -1,12 +1,14 @@
 """The page as files: every view of every service, links that work from a disk, nothing that runs is needed."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from page.address import OF_ALL, OF_ONE
+from page.place import MARK, NotOurs
 from page.query import PER_PAGE
-from page.report import MARK, NotOurs, write
+from page.report import write
 from page.sources import Folder
 from tests.page import samples
 from tests.page.conftest import put
@@ -26,8 +28,9 @@ def test_every_view_of_every_service_is_a_file(written, fleet):
     pages = [*folder.rglob("*.html")]
 
     assert len(pages) == len(OF_ALL) + len(OF_ONE) * len(fleet.states)
-    assert written.files == len([path for path in folder.rglob("*") if path.is_file()])
-    assert written.size == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != MARK]
+    assert written.files == len(files)
+    assert written.size == sum(path.stat().st_size for path in files)
     assert written.services == len(fleet.states)
 
 
@@ -114,6 +117,59 @@ def test_a_folder_of_somebodys_is_left_alone(tmp_path):
     assert left == before
     assert texts(own)["keep.txt"] == before["keep.txt"]
     assert {name: each for name, each in texts(own).items() if name != "keep.txt"} == texts(folder)
+
+
+def fewer(documents):
+    """Of two services one is gone; where they are their pages are below folders of their regions."""
+    put(documents / "operators/mlservice/standings/0.json", samples.bare(1))
+
+
+def test_pages_of_services_that_are_gone_are_removed(tmp_path):
+    """With their folders, where nothing else is in those; what is shown still is as if it were new."""
+    documents, folder = tmp_path / "documents", tmp_path / "site"
+    put(documents / "operators/mlservice/standings/0.json", samples.bare(2))
+    before = report(documents, folder)
+    gone = {name for name in texts(folder) if "model-1" in name}
+    fewer(documents)
+
+    written = report(documents, folder)
+    report(documents, tmp_path / "new")
+
+    assert (before.removed, written.removed) == (0, len(gone))
+    assert len(gone) == 2 * len(OF_ONE)
+    assert texts(folder) == texts(tmp_path / "new")
+    assert not (folder / "s/europe-west1").exists()
+
+
+def test_what_a_report_did_not_write_is_not_removed(tmp_path):
+    """A stranger's file beside, one that somebody changed since, and whatever a forged mark names."""
+    documents, folder, victim = tmp_path / "documents", tmp_path / "site", tmp_path / "victim.txt"
+    put(documents / "operators/mlservice/standings/0.json", samples.bare(2))
+    report(documents, folder)
+    fewer(documents)
+    own = {"s/europe-west1/model-1/notes.txt": b"mine", "s/europe-west1/model-1.html": b"mine now", "mine.txt": b"mine"}
+    for name, content in own.items():
+        (folder / name).write_bytes(content)
+    victim.write_bytes(b"keep")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "victim.txt").write_bytes(b"keep")
+    (folder / "led").symlink_to(elsewhere)
+    (folder / "link.txt").symlink_to(victim)
+    digest, names = (
+        hashlib.sha256(b"keep").hexdigest(),
+        ("../victim.txt", str(victim), "led/victim.txt", "link.txt", "x" * 3000),
+    )
+    with (folder / MARK).open("a") as mark:
+        mark.writelines(f"{digest}  {name}\n" for name in names)
+        mark.write(f"{'0' * 64}  mine.txt\n")
+
+    report(documents, folder)
+
+    assert {name: (folder / name).read_bytes() for name in own} == own
+    assert (victim.read_bytes(), (elsewhere / "victim.txt").read_bytes()) == (b"keep", b"keep")
+    assert (folder / "link.txt").is_symlink()
+    assert not (folder / "s/europe-west1/model-1/drift.html").exists()
 
 
 @pytest.mark.parametrize("name", ["index.html", "cost.json", MARK, "static/app.css", "s/us-central1/model-0.html"])

@@ -259,6 +259,16 @@ def test_a_text_that_leads_out_of_itself_is_refused(tmp_path, text_of_lightgbm, 
         loaded(tmp_path, {})
 
 
+@pytest.mark.parametrize("line", ["x", "shrinkage=nan", ":", "[a]", "[x:", "[: 1]", "[a:]", "[a: 1", "a: 1]"])
+def test_a_parameter_that_is_none_is_refused(tmp_path, text_of_lightgbm, line):
+    """LightGBM takes letters of it by their place, also where there are fewer."""
+    assert "\nparameters:\n" in text_of_lightgbm
+    (tmp_path / "model.txt").write_text(text_of_lightgbm.replace("\nparameters:\n", f"\nparameters:\n\n{line}\n"))
+
+    with pytest.raises(LoadError, match=r"LightGBM cannot read model\.txt: it has a parameter that is none"):
+        loaded(tmp_path, {})
+
+
 def test_a_tree_ends_before_the_next(tmp_path, text_of_lightgbm):
     """LightGBM would take lines of the one for lines of the other, as many as a tree may have."""
     text = re.sub(r"(?m)^(leaf|internal|cat|num_f)\w+=.*\n", "", text_of_lightgbm)

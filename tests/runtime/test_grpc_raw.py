@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.grpc_v2.messages import MESSAGES
-from runtime.grpc_v2.raw import divided
+from runtime.grpc_v2.raw import MOST_FIELDS, TooManyFieldsError, divided
 
 REQUEST = MESSAGES["ModelInferRequest"]
 contents = st.binary(max_size=300)
@@ -83,3 +83,12 @@ def test_bytes_of_tensors_stay_where_they_are(given: list[bytes]) -> None:
 def test_a_message_without_bytes_is_itself(body: bytes) -> None:
     """Nothing is taken out of it."""
     assert divided(body) == (body, [])
+
+
+@pytest.mark.parametrize("piece", [b"\x3a\x00", b"\x2a\x00", b"\x42\x01?"], ids=["raw", "input", "unknown"])
+def test_a_message_of_empty_tensors_is_given_up(piece: bytes) -> None:
+    """Ten megabytes of them would have the event loop for a minute."""
+    assert divided(piece * MOST_FIELDS)[1] is not None
+
+    with pytest.raises(TooManyFieldsError):
+        divided(piece * (MOST_FIELDS + 1))

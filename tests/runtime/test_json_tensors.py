@@ -64,6 +64,19 @@ def test_tensors_are_read_alike(datatype: str, shape: list[int], given: list[Any
         agree(datatype, shape, json.dumps(form).encode())
 
 
+@pytest.mark.parametrize("many", [False, True], ids=["few", "many"])
+@pytest.mark.parametrize("nested", [(1, 2, 3), (3, 1, 2), (3, 2, 1), (6, 1)])
+def test_lists_nested_in_another_way_are_refused(nested: tuple[int, ...], *, many: bool) -> None:
+    """As many numbers as there should be, and each of another row."""
+    values: Any = np.arange(6.0).reshape(nested).tolist()
+    text = json.dumps(values).encode()
+    text = large(text) if many else text
+
+    found = read("FP64", [2, 1, 3], text)
+
+    assert found == 400
+
+
 @two_readers
 @given(st.sampled_from(DATATYPES), st.sampled_from([[2, 2], [4], [1, 4], [2, 1, 2], [0], [2, 0]]), st.lists(lists))
 @example("FP32", [2, 2], [[1, 2, 3], [4]])  # as many numbers as there should be, at other places

@@ -15,8 +15,9 @@ import tritonclient.grpc as triton_grpc
 
 from runtime.configuration.settings import Feature, ModelSettings
 from runtime.data.models import Part
-from runtime.data.tensors import TensorSpec
+from runtime.data.tensors import TensorSpec, datatype_of
 from runtime.frameworks import LoadError, load
+from runtime.protocols.binary import pack
 from runtime.serving.catalog import describe
 from tests.runtime.late import needed
 
@@ -230,6 +231,72 @@ def test_predict_that_raises(serve, tmp_path):
     assert answer.json() == {"error": "the model failed; the log has the reason"}
     assert "secret of the container" in server.log.read_text()
     assert server.post("/predict", {"instances": [[1, 1]]}).json() == {"predictions": [1.0]}
+
+
+@pytest.mark.parametrize("ending", ["import sys; sys.exit(0)", "raise GeneratorExit"])
+def test_predict_that_ends_its_thread(serve, tmp_path, ending):
+    """Its caller has a 500 as for any other error, and whoever comes behind it an answer."""
+    source = (
+        "class Model:\n"
+        "    def predict(self, inputs):\n"
+        f"        if (inputs['a'] > 5).any(): {ending}\n"
+        "        return inputs['a']\n"
+    )
+    folder, model = custom(tmp_path, source)
+    server = serve(folder, model=model)
+
+    assert server.post("/predict", {"instances": [[6, 1]]}).status_code == 500
+    assert "predict failed" in server.log.read_text()
+    assert server.post("/predict", {"instances": [[1, 1]]}).json() == {"predictions": [1.0]}
+
+
+def predicted(tmp_path, source, a):
+    """What a class gives for a column, called as alone in its batch."""
+    folder, model = custom(tmp_path, source)
+    features = {name: Feature(**said) for name, said in model["features"].items()}
+    loaded = load(folder, ModelSettings(framework="custom", features=features, local=True))
+    return loaded.predict({"a": a, "b": a}, ("prediction",))["prediction"]
+
+
+def test_a_class_that_works_in_place(tmp_path):
+    """Also on a tensor that lies in the request's bytes, which stay as they are."""
+    body = np.array([1.5, -2.0]).tobytes()
+    source = "class Model:\n    def predict(self, inputs):\n        inputs['a'] *= 2\n        return inputs['a']\n"
+
+    found = predicted(tmp_path, source, np.frombuffer(body))
+
+    assert (found.tolist(), np.frombuffer(body).tolist()) == ([3.0, -4.0], [1.5, -2.0])
+
+
+@pytest.mark.parametrize(
+    ("given", "datatype", "values"),
+    [
+        ("np.array([1.5, 2], '>f8')", "FP64", [1.5, 2.0]),
+        ("np.array([1, 2], '>i4')", "INT32", [1, 2]),
+        ("np.array([1.5, 2], np.longdouble)", "FP64", [1.5, 2.0]),
+        ("np.array(['2020-01-01', '2021-02-03'], 'M8[D]')", "BYTES", ["2020-01-01", "2021-02-03"]),
+        ("np.array(['a', 'bc'])", "BYTES", ["a", "bc"]),
+        ("[True, False]", "BOOL", [True, False]),
+    ],
+)
+def test_what_a_class_gives_has_a_type_of_the_protocol(tmp_path, given, datatype, values):
+    """Whatever type of numpy it is: no door has a name for another, and two wrote its bytes under the wrong one."""
+    source = f"import numpy as np\nclass Model:\n    def predict(self, inputs):\n        return {given}\n"
+
+    found = predicted(tmp_path, source, np.zeros(2))
+
+    assert (datatype_of(found), found.tolist()) == (datatype, values)
+    assert pack(found) == pack(np.array(values, found.dtype))
+    assert len(pack(found)) == sum(len(str(v)) + 4 if datatype == "BYTES" else found.itemsize for v in values)
+
+
+@pytest.mark.parametrize("given", ["np.array([1j, 2])", "np.array([(1, 2)] * 2, 'i4,i4')", "np.array([1, 2], 'm8[s]')"])
+def test_a_class_that_gives_what_no_protocol_has(tmp_path, given):
+    """An error, which the log explains and every door answers alike."""
+    source = f"import numpy as np\nclass Model:\n    def predict(self, inputs):\n        return {given}\n"
+
+    with pytest.raises(TypeError, match="which no protocol has"):
+        predicted(tmp_path, source, np.zeros(2))
 
 
 def test_a_class_with_other_rows(serve, tmp_path):

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.cluster import BisectingKMeans, KMeans
+from sklearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     BaggingRegressor,
@@ -90,6 +90,18 @@ def test_a_pipeline_of_columns_with_text(tmp_path):
         skops.io.dump(estimator.fit(table, LABEL), tmp_path / name / "model.skops")
         found = ask(loaded(tmp_path / name, features), table[:9].to_dict("records"))
         assert found == estimator.predict(table[:9]).tolist()
+
+
+@pytest.mark.parametrize("cluster", [KMeans, MiniBatchKMeans])
+def test_clusters_of_short_numbers(tmp_path, cluster):
+    """Found among 32-bit floats, as embeddings are: scikit-learn itself takes such alone."""
+    model = cluster(3, n_init=1, random_state=0).fit(ROWS.astype(np.float32))
+    skops.io.dump(model, tmp_path / "model.skops")
+
+    for features in (FEATURES, {}):
+        found = loaded(tmp_path, features)
+        assert found.model.inputs[0].datatype == "FP32"
+        assert ask(found, ROWS[:9].tolist()) == model.predict(ROWS[:9].astype(np.float32)).tolist()
 
 
 def test_a_strange_type_is_named_with_its_remedy(tmp_path):
@@ -311,7 +323,10 @@ def _lost() -> Any:
     state = np.random.RandomState(0).get_state(legacy=False)
     state["state"]["pos"] = -9000
     made = np.random.RandomState()
-    made.set_state(state)
+    try:
+        made.set_state(state)
+    except ValueError:
+        pytest.skip("this numpy makes no such generator, and reads none")
     return made
 
 

@@ -1,5 +1,6 @@
 """Every field of Google's own definition is said, free, refused with a reason, or written by Google alone."""
 
+import inspect
 import re
 from dataclasses import replace
 
@@ -28,7 +29,8 @@ def of_google(path):
     message, name = run_v2.Service, ""
     for part in path.split("."):
         name = re.sub(r"([A-Z])", r"_\1", part).lower()
-        text = re.search(rf"\n        {name} \(.*?(?=\n        [a-z_]+ \(|\n    \"\"\"|\Z)", message.__doc__, re.DOTALL)
+        told = inspect.cleandoc(message.__doc__)  # newer compilers leave the margin out themselves
+        text = re.search(rf"\n    {name} \(.*?(?=\n    [a-z_]+ \(|\Z)", told, re.DOTALL)
         if text is not None and "Output only" in text.group():
             return True
         field = message.meta.fields.get(name) or message.meta.fields.get(f"{name}_")

@@ -229,7 +229,7 @@ def entry_with(value):
     fields = [{"path": value, "before": value, "after": [value]}, {"path": "env.A", "before": None, "after": value}]
     change = {"address": value, "action": value, "outcome": value, "reason": value, "fields": fields, "error": value}
     by = dict.fromkeys(("name", "account", "run", "execution", "address", "program"), value) | {"kind": "ci"}
-    source = dict.fromkeys(("bundle", "author", "run"), value) | {"commit": "", "uncommitted": False}
+    source = dict.fromkeys(("bundle", "author", "run"), value) | {"commit": "", "uncommitted": False, "written": None}
     words = dict.fromkeys(("outcome", "decision", "reason", "environment", "started", "ended"), value)
     return {"service": "churn", "region": "r", **words, "problems": [value], "changes": [{**change, "seconds": 1.0}],
             "leftOut": 0, "by": by, "source": source}  # fmt: skip

@@ -11,6 +11,7 @@ from emulator.apis.aiplatform import buckets, machines
 from emulator.apis.aiplatform.labels import check_display_name, check_labels
 from emulator.apis.aiplatform.refusals import refuse
 from emulator.core.failures import ApiFailure
+from emulator.core.texts import is_word
 from emulator.core.world import EMULATOR_ACCOUNT, World
 from emulator.identity import accounts
 from emulator.identity.iam_policy import OWN_ACCOUNT
@@ -70,6 +71,9 @@ def pool_findings(pool: Any, index: int) -> Iterator[tuple[str, str]]:
             yield f"{field}.container_spec.env", f"At most {ENV_MOST} environment variables are allowed."
         if any(not variable.name for variable in container.env):
             yield f"{field}.container_spec.env", "An environment variable has no name."
+        words = [*container.command, *container.args, *(f"{each.name}{each.value}" for each in container.env)]
+        if not all(map(is_word, words)):
+            yield f"{field}.container_spec", "No word of a container may contain the character NUL."
 
 
 def check_account(world: World, email: str) -> None:

@@ -11,7 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from emulator.apis.aiplatform import filters
 from emulator.apis.standard import list_answer
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page_of
+from emulator.core.paging import NEWEST_FIRST, Order, page_of
 
 
 def answer(request: Any, messages: list[Any], fields: Mapping[str, filters.Field], sortable: tuple[str, ...]) -> Any:
@@ -21,28 +21,26 @@ def answer(request: Any, messages: list[Any], fields: Mapping[str, filters.Field
         ApiFailure: INVALID_ARGUMENT for a filter, an order, a mask or a page that makes no sense.
     """
     chosen = filters.matching(messages, request.filter, fields)
-    ordered = arranged(chosen, getattr(request, "order_by", ""), sortable)
-    found, token = page_of(request, ordered)
+    found, token = page_of(request, chosen, order_of(getattr(request, "order_by", ""), sortable))
     return list_answer(
-        request, [masked(each, getattr(request, "read_mask", None)) for each in found], token, len(ordered)
+        request, [masked(each, getattr(request, "read_mask", None)) for each in found], token, len(chosen)
     )
 
 
-def arranged(messages: list[Any], order: str, sortable: tuple[str, ...]) -> list[Any]:
-    """In the order that is asked for; else the newest first."""
-    found = sorted(messages, key=lambda each: (each.create_time.ToNanoseconds(), each.name), reverse=True)
-    for term in reversed([term for term in order.split(",") if term.strip()]):
-        name, _, way = term.strip().partition(" ")
-        if filters.snake(name) not in sortable or way.strip() not in ("", "asc", "desc"):
-            raise ApiFailure("INVALID_ARGUMENT", f"Invalid order_by: {order!r}.")
-        found.sort(key=lambda each: sort_key(each, filters.snake(name)), reverse=way.strip() == "desc")
-    return found
+def order_of(text: str, sortable: tuple[str, ...]) -> Order:
+    """The order that is asked for; else, and of what is equal in it, the newest first."""
+    terms = [term.strip().partition(" ") for term in text.split(",") if term.strip()]
+    names, ways = [filters.snake(name) for name, _, _ in terms], [way.strip() for _, _, way in terms]
+    if not set(names) <= {*sortable} or not set(ways) <= {"", "asc", "desc"}:
+        raise ApiFailure("INVALID_ARGUMENT", f"Invalid order_by: {text!r}.")
+    down = (*(way == "desc" for way in ways), *NEWEST_FIRST.down)
+    return Order(lambda each: (*(sort_key(each, name) for name in names), *NEWEST_FIRST.place(each)), down)
 
 
-def sort_key(message: Any, name: str) -> Any:
+def sort_key(message: Any, name: str) -> int | str:
     """What a message is ordered by: a text, or a time in nanoseconds."""
     value = getattr(message, name)
-    return value.ToNanoseconds() if name.endswith("_time") else str(value)
+    return int(value.ToNanoseconds()) if name.endswith("_time") else str(value)
 
 
 def masked(message: Any, mask: Any) -> Any:

@@ -9,7 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from emulator.apis.bigquery import access, errors, names, records
-from emulator.apis.bigquery.wire import Call, Reply, merge, page
+from emulator.apis.bigquery.wire import Call, Reply, page
+from emulator.core.patching import merge
 
 if TYPE_CHECKING:
     from emulator.core.world import World

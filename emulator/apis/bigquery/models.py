@@ -11,7 +11,8 @@ from typing import Any
 from emulator.apis.bigquery import errors, names, records
 from emulator.apis.bigquery.learning import kept
 from emulator.apis.bigquery.names import Ref
-from emulator.apis.bigquery.wire import Call, Reply, merge, page
+from emulator.apis.bigquery.wire import Call, Reply, page
+from emulator.core.patching import merge
 
 PAGE_MOST = 1000
 LISTED = ("modelReference", "modelType", "creationTime", "lastModifiedTime", "labels", "location")

@@ -12,7 +12,8 @@ from emulator.apis.bigquery import errors, names, partitions, records, rows, sch
 from emulator.apis.bigquery.engine import engine
 from emulator.apis.bigquery.names import Ref
 from emulator.apis.bigquery.records import Table
-from emulator.apis.bigquery.wire import Call, Reply, merge, page
+from emulator.apis.bigquery.wire import Call, Reply, page
+from emulator.core.patching import merge
 
 if TYPE_CHECKING:
     from emulator.core.world import World

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from emulator.apis.bigquery import errors, shapes
+from emulator.core.json_text import read_json
 from emulator.core.world import DEVELOPER
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def document(text: bytes) -> dict[str, Any]:
         BigQueryError: 400, it is none, or a field is of another type.
     """
     try:
-        found = json.loads(text or b"{}")
-    except (ValueError, RecursionError):
+        found = read_json(text or b"{}")
+    except ValueError:
         raise errors.BigQueryError(400, "parseError", "Parse Error") from None
     if not isinstance(found, dict):
         raise errors.BigQueryError(400, "parseError", "Parse Error")
@@ -92,20 +92,6 @@ def document(text: bytes) -> dict[str, Any]:
 def failure(error: errors.BigQueryError) -> Reply:
     """The answer for a refusal."""
     return Reply(error.body(), error.code)
-
-
-def merge(document: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply a patch: null removes, objects are merged, everything else replaces."""
-    merged = dict(document)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict):
-            old = merged.get(key)
-            merged[key] = merge(old if isinstance(old, dict) else {}, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def token_of(text: str) -> str:

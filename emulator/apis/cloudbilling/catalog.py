@@ -15,7 +15,7 @@ from google.cloud.billing_v1.types import cloud_catalog
 from emulator.apis.cloudbilling.projects import API
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page_of
+from emulator.core.paging import Order, page_of
 from emulator.core.resources import fits
 from emulator.core.world import World
 
@@ -25,6 +25,8 @@ PAGE = 5000
 NANOS = 10**9
 ListedServices = cloud_catalog.ListServicesResponse.pb()
 ListedSkus = cloud_catalog.ListSkusResponse.pb()
+BY_ID = Order(lambda found: (found[0],))
+SKUS_BY_ID = Order(lambda found: (found["id"],))
 Service, Sku = cloud_catalog.Service.pb(), cloud_catalog.Sku.pb()
 
 
@@ -38,7 +40,7 @@ def listed() -> dict[str, Any]:
 @API.method(SERVICE + "ListServices")
 def list_services(_: World, request: Any, __: Call) -> Any:
     """Every service, by id."""
-    many, token = page_of(request, sorted(listed()["services"].items()), default=PAGE, most=PAGE)
+    many, token = page_of(request, listed()["services"].items(), BY_ID, default=PAGE, most=PAGE)
     services = [
         Service(name=f"services/{id_}", service_id=id_, display_name=name, business_entity_name="businessEntities/GCP")
         for id_, name in many
@@ -57,7 +59,7 @@ def list_skus(_: World, request: Any, __: Call) -> Any:
     if request.currency_code not in {"", "USD"} or request.HasField("start_time") or request.HasField("end_time"):
         raise ApiFailure("UNIMPLEMENTED", "The emulator lists the prices of now, in US dollars.")
     mine = [each for each in listed()["skus"] if each["service"] == id_]
-    many, token = page_of(request, mine, default=PAGE, most=PAGE)
+    many, token = page_of(request, mine, SKUS_BY_ID, default=PAGE, most=PAGE)
     return ListedSkus(skus=[sku_of(each) for each in many], next_page_token=token)
 
 

@@ -13,6 +13,7 @@ from emulator.apis.run.names import check_id as check_service_id
 from emulator.apis.run.quantities import cpu_millis, memory_bytes
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import check_labels, field_of, fits
+from emulator.core.texts import is_word
 from emulator.core.world import World
 from emulator.identity import accounts
 
@@ -133,6 +134,8 @@ def check_environment(variables: Any, where: str) -> None:
             raise invalid(f'{at}: "{name}" is not the name of a variable.')
         if where == "service_config" and (name in RESERVED or name.startswith("X_GOOGLE_")):
             raise invalid(f"{at}: The following reserved env names were provided: {name}.")
+        if not is_word(value):
+            raise invalid(f"{at}: the value of {name} must not contain the character NUL.")
         if len(value.encode()) > ENVIRONMENT_MOST:
             raise invalid(f"{at}: the value of {name} is larger than 32 KiB.")
 

@@ -4,7 +4,7 @@ Source: `google.logging.v2.LoggingServiceV2`; https://cloud.google.com/logging/q
 source are in the service's style, not seen there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from google.cloud.logging_v2.types import logging
@@ -26,7 +26,7 @@ from emulator.apis.logging.model import (
 )
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page_of, reach_of
+from emulator.core.paging import Order, Place, page_of, reach_of, rest_of
 from emulator.core.world import World
 from emulator.wire.dispatch import allow
 
@@ -92,16 +92,22 @@ def list_entries(world: World, request: Any, call: Call) -> Any:
     if request.order_by.lower() not in ORDERS:
         raise ApiFailure("INVALID_ARGUMENT", 'Order must be "timestamp asc" or "timestamp desc"')
     newest_first = ORDERS[request.order_by.lower()]
+    order = Order(moment, (newest_first,) * 3)
     most = reach_of(request, default=50)
     found: list[Any] = []
     for project in projects:
-        found += enough(chosen(stored(world, project, newest_first=newest_first), request.filter), most)
-    found.sort(key=lambda each: (each.timestamp.ToNanoseconds(), each.insert_id), reverse=newest_first)
-    entries, token = page_of(request, found, default=50)
+        left = rest_of(request, stored(world, project, newest_first=newest_first), order)
+        found += enough(chosen(left, request.filter), most)
+    entries, token = page_of(request, found, order, default=50)
     return logging.ListLogEntriesResponse.pb()(entries=entries, next_page_token=token)
 
 
-def chosen(entries: Iterator[Any], text: str) -> Iterator[Any]:
+def moment(entry: Any) -> Place:
+    """Where an entry stands in a list; what tells it from others comes last (comment of `LogEntry.insert_id`)."""
+    return entry.timestamp.ToNanoseconds(), entry.insert_id, entry.log_name
+
+
+def chosen(entries: Iterable[Any], text: str) -> Iterable[Any]:
     """The entries that a filter lets through."""
     test = query.compiled(text)
     if not text.strip():  # most lists: as JSON, an entry costs several times what reading it does
@@ -109,7 +115,7 @@ def chosen(entries: Iterator[Any], text: str) -> Iterator[Any]:
     return (entry for entry in entries if test(MessageToDict(entry)))
 
 
-def enough(entries: Iterator[Any], most: int) -> list[Any]:
+def enough(entries: Iterable[Any], most: int) -> list[Any]:
     """The first entries of those that are in the order of time, and all of the last one's moment."""
     found: list[Any] = []
     for entry in entries:
@@ -124,7 +130,7 @@ def list_logs(world: World, request: Any, call: Call) -> Any:
     """The names of the logs that have entries."""
     project = project_of(world, request.parent)
     allow(world, call.caller, "logging.logs.list", f"projects/{project}", SERVICE)
-    names, token = page_of(request, sorted({entry.log_name for entry in stored(world, project)}), default=50)
+    names, token = page_of(request, {entry.log_name for entry in stored(world, project)}, default=50)
     return logging.ListLogsResponse.pb()(log_names=names, next_page_token=token)
 
 

@@ -11,13 +11,15 @@ from google.protobuf.empty_pb2 import Empty
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
 from emulator.core.operations import GET_WAIT_S
-from emulator.core.paging import page_of
+from emulator.core.paging import Order, page_of
 from emulator.core.resources import refuse_query
 from emulator.core.world import World
 from emulator.identity.enforcement import enforcement
 
 API = Api("longrunning")
 SERVICE = "google.longrunning.Operations/"
+BY_NAME = Order(lambda stored: (stored[0],))
+"""Of names with what is stored of them: only what is shown is read."""
 WAIT_AT_MOST_S = 30.0
 
 
@@ -62,8 +64,8 @@ def list_operations(world: World, request: Any, call: Call) -> Any:
         from emulator.wire.enforcement import may_get  # noqa: PLC0415 - the developer's calls need nothing of it
 
         found = [(name, body) for name, body in found if may_get(world, call.caller, name)]
-    shown, token = page_of(request, [body for _, body in found])
-    operations = [operations_pb2.Operation.FromString(body) for body in shown]
+    shown, token = page_of(request, found, BY_NAME)
+    operations = [operations_pb2.Operation.FromString(body) for _, body in shown]
     return operations_pb2.ListOperationsResponse(operations=operations, next_page_token=token)
 
 

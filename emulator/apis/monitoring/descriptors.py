@@ -59,7 +59,7 @@ def descriptor(project: str, name: str) -> Any:
 @API.method(SERVICE + "ListNotificationChannelDescriptors")
 def list_descriptors(_: World, request: Any, __: Call) -> Any:
     """Every type, by name."""
-    names, token = page_of(request, sorted(TYPES))
+    names, token = page_of(request, TYPES)
     return ListResponse(channel_descriptors=[descriptor(request.name, name) for name in names], next_page_token=token)
 
 

@@ -78,8 +78,8 @@ standard(API, SERVICE, "Policy", POLICIES, listing=Listing(), update=Update(sett
 @API.method(SERVICE + "ListPolicies")
 def list_policies(world: World, request: Any, _: Call) -> Any:
     """A page of those that were set on a project."""
-    shown, token = page_of(request, POLICIES.below(world, by_id(world, request.parent)))
-    return orgpolicy.ListPoliciesResponse.pb()(policies=POLICIES.read(shown), next_page_token=token)
+    shown, token = page_of(request, POLICIES.read(POLICIES.below(world, by_id(world, request.parent))))
+    return orgpolicy.ListPoliciesResponse.pb()(policies=shown, next_page_token=token)
 
 
 @API.method(SERVICE + "CreatePolicy")

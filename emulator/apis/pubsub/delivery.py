@@ -10,6 +10,7 @@ from google.pubsub_v1.types import pubsub
 
 from emulator.apis.pubsub.model import check_span, invalid
 from emulator.core.failures import ApiFailure
+from emulator.core.texts import is_address
 from emulator.core.world import World
 from emulator.identity import accounts
 
@@ -64,7 +65,7 @@ def check_push(world: World, push: Any) -> None:
     Source: for the account, an answer quoted in several repositories that use terraform-google-pubsub; for the address
         the words are in the service's style, not seen there.
     """
-    if not push.push_endpoint.startswith(("https://", OWN)):
+    if not push.push_endpoint.startswith(("https://", OWN)) or not is_address(push.push_endpoint):
         text = f"Invalid push endpoint given (endpoint={push.push_endpoint})."
         raise ApiFailure("INVALID_ARGUMENT", f"{text} It must be an https URL.")
     email = push.oidc_token.service_account_email

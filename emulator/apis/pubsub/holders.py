@@ -6,7 +6,8 @@ snapshot, a topic with a retention.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from emulator.apis.pubsub.backlog import Terms
@@ -53,6 +54,24 @@ def broker(world: World) -> Broker:
             found = loaded(world)
             world.add(found)
         return found
+
+
+def on_arrival(world: World, name: str, look_soon: Callable[[World, Line], None]) -> None:
+    """Have somebody look for messages from now on, also for what waits already.
+
+    Args:
+        world: The cloud.
+        name: Who that is: once each.
+        look_soon: Looks at a subscription, with the lock held.
+    """
+    found = broker(world)
+    with found.lock:
+        if name in found.begun or found.closed:
+            return
+        found.begun.add(name)
+        found.arrivals.append(partial(look_soon, world))
+        for line in found.lines.values():
+            look_soon(world, line)
 
 
 def stopping(world: World) -> bool:

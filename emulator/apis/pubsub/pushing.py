@@ -9,7 +9,6 @@ cloud.google.com/pubsub/docs/payload-unwrapping.
 import base64
 import json
 import logging
-from functools import partial
 from typing import Any
 
 from emulator.apis import outgoing
@@ -34,14 +33,7 @@ ALWAYS = {"User-Agent": "APIs-Google; (+https://developers.google.com/webmasters
 
 def begin(world: World) -> None:
     """Push from now on, also what waits already."""
-    found = holders.broker(world)
-    with found.lock:
-        if NAME in found.begun or found.closed:
-            return
-        found.begun.add(NAME)
-        found.arrivals.append(partial(look_soon, world))
-        for line in found.lines.values():
-            look_soon(world, line)
+    holders.on_arrival(world, NAME, look_soon)
 
 
 def look_soon(world: World, line: Line) -> None:

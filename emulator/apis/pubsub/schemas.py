@@ -92,8 +92,8 @@ def seen(schema: Any, *, full: bool) -> Any:
 @API.method(SERVICE + "ListSchemas")
 def list_schemas(world: World, request: Any, _: Call) -> Any:
     """By name; without definitions, unless the full view is asked for."""
-    bodies, token = page_of(request, SCHEMAS.below(world, by_id(world, request.parent)))
-    found = [seen(each, full=request.view == View.FULL) for each in SCHEMAS.read(bodies)]
+    shown, token = page_of(request, SCHEMAS.read(SCHEMAS.below(world, by_id(world, request.parent))))
+    found = [seen(each, full=request.view == View.FULL) for each in shown]
     return messages.ListSchemasResponse.pb()(schemas=found, next_page_token=token)
 
 

@@ -15,6 +15,7 @@ from emulator.apis.registry.errors import RegistryError, digest_invalid, manifes
 from emulator.apis.registry.uploads import require_blob
 from emulator.apis.registry.wire import DIGEST, TAG, Call, Reply, check_digest
 from emulator.core.failures import ApiFailure
+from emulator.core.json_text import read_json
 from emulator.images import Image, Images
 from emulator.images.content import MANIFEST, digest_of
 
@@ -98,8 +99,8 @@ def read(content: bytes, declared: str) -> tuple[str, dict[str, Any]]:
         RegistryError: It is none that the registry takes.
     """
     try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
+        found = read_json(content)
+    except ValueError:
         raise manifest_invalid("it is not JSON") from None
     if not isinstance(found, dict) or found.get("schemaVersion") != 2:  # noqa: PLR2004 - the version of the format
         raise manifest_invalid("its schemaVersion is not 2")

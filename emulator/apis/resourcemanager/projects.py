@@ -3,13 +3,14 @@
 Source: kinds.md 1.4 (403, never 404) and 12.2; recordings iam_policy/project-*.
 """
 
+import re
 from typing import Any
 
 from google.cloud.resourcemanager_v3.types import projects
 
 from emulator.core.api import Api, Call, Policies
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page_of
+from emulator.core.paging import Order, page_of
 from emulator.core.resources import etag_of, timestamp
 from emulator.core.world import World
 from emulator.wire.dispatch import has
@@ -18,6 +19,9 @@ API = Api("resourcemanager")
 SERVICE = "google.cloud.resourcemanager.v3.Projects/"
 Project = projects.Project.pb()
 KIND = "resourcemanager.project"
+ID = re.compile(r"[a-z]([-a-z0-9.:]*[a-z0-9])?")
+"""What may be the id of a project; older ones begin with a domain. Shorter ones than Google's are taken."""
+BY_ID = Order(lambda project: (project.project_id,))
 
 
 def denied() -> ApiFailure:
@@ -33,7 +37,7 @@ def require(world: World, name: str) -> Any:
     """
     given = name.removeprefix("projects/")
     project_id = world.project_id(given)
-    if not given or "/" in given or project_id is None:
+    if project_id is None or not ID.fullmatch(project_id):
         raise denied()
     with world.store.transaction():
         body = world.store.get(KIND, project_id)
@@ -75,7 +79,7 @@ def search_projects(world: World, request: Any, call: Call) -> Any:
     fit = [
         each for each in fit if has(world, call.caller, "resourcemanager.projects.get", f"projects/{each.project_id}")
     ]
-    shown, token = page_of(request, fit)
+    shown, token = page_of(request, fit, BY_ID)
     return projects.SearchProjectsResponse.pb()(projects=shown, next_page_token=token)
 
 

@@ -14,7 +14,7 @@ from emulator.apis.run.quantities import memory_bytes
 from emulator.apis.run.refusals import bad, check_between
 from emulator.apis.run.sizes import check_gpu_region, check_size, check_task_size
 from emulator.apis.run.volumes import check_volumes
-from emulator.core.failures import ApiFailure
+from emulator.core.failures import ApiFailure, not_emulated
 from emulator.core.resources import check_labels
 from emulator.core.world import EMULATOR_ACCOUNT, World
 from emulator.identity import accounts
@@ -38,6 +38,7 @@ def check_service(world: World, service: Any) -> None:
         ApiFailure: INVALID_ARGUMENT naming the field; PERMISSION_DENIED for an account that is not there.
     """
     check_metadata(service)
+    check_elsewhere(service)
     template = service.template
     if not template.containers:
         raise bad("template.containers", "must contain at least one container")
@@ -53,6 +54,16 @@ def check_service(world: World, service: Any) -> None:
     check_between("template.timeout", template.timeout.seconds, 1, 3600)
     check_traffic(service)
     check_account(world, template.service_account)
+
+
+def check_elsewhere(service: Any) -> None:
+    """Refuse a service of several regions: in one alone it would be another one.
+
+    Raises:
+        ApiFailure: UNIMPLEMENTED.
+    """
+    if service.HasField("multi_region_settings"):
+        raise not_emulated("multi_region_settings of Cloud Run")
 
 
 def check_job(world: World, job: Any) -> None:

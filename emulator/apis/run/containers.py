@@ -9,6 +9,8 @@ from typing import Any
 
 from emulator.apis.run.defaults import has_gpu
 from emulator.apis.run.refusals import bad, check_between
+from emulator.core.failures import not_emulated
+from emulator.core.texts import is_address, is_header, is_word
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A DNS label (RFC 1123)."""
@@ -27,6 +29,7 @@ def check_containers(containers: Sequence[Any], reserved: frozenset[str]) -> Non
     start_most_s = STARTUP_WITH_GPU_MOST_S if has_gpu(containers) else STARTUP_MOST_S
     for index, container in enumerate(containers):
         where = f"template.containers[{index}]"
+        check_built(container, where)
         if not container.image:
             raise bad(f"{where}.image", "must be set")
         # PORT is Cloud Run's own where it sets it: on the container that takes requests. Behind it, Google's own sample
@@ -35,6 +38,20 @@ def check_containers(containers: Sequence[Any], reserved: frozenset[str]) -> Non
         check_environment(container.env, reserved - {"PORT"} if behind else reserved, where)
         check_words(container, where)
         check_probes(container, where, start_most_s)
+
+
+def check_built(container: Any, where: str) -> None:
+    """Refuse what Google builds, or keeps up to date, itself: the image alone would be something else.
+
+    Raises:
+        ApiFailure: UNIMPLEMENTED.
+    """
+    for field, there in (
+        ("source_code", container.HasField("source_code")),
+        ("base_image_uri", container.base_image_uri),
+    ):
+        if there:
+            raise not_emulated(f"{where}.{field} of Cloud Run")
 
 
 def check_names(containers: Sequence[Any]) -> None:
@@ -79,9 +96,11 @@ def check_words(container: Any, where: str) -> None:
         "command": [*container.command],
         "args": [*container.args],
         "env": [f"{e.name}{e.value}" for e in container.env],
+        "working_dir": [container.working_dir],
+        "volume_mounts": [f"{each.mount_path}{each.sub_path}" for each in container.volume_mounts],
     }
     for field, texts in words.items():
-        if any("\0" in text for text in texts):
+        if not all(map(is_word, texts)):
             raise bad(f"{where}.{field}", "must not contain the character NUL")
 
 
@@ -135,8 +154,19 @@ def check_probe(probe: Any, at: str, most: int) -> None:
         return
     action = getattr(probe, chosen)
     check_between(f"{at}.{chosen}.port", action.port, 0, 65535)
-    if chosen == "http_get" and action.path and not action.path.startswith("/"):
-        raise bad(f"{at}.http_get.path", f"'{action.path}' must begin with '/'")
+    if chosen == "http_get":
+        check_asked(action, f"{at}.http_get")
+
+
+def check_asked(asked: Any, at: str) -> None:
+    """Check path and headers of a probe by HTTP: what no request could be made of would never be answered."""
+    if asked.path and not asked.path.startswith("/"):
+        raise bad(f"{at}.path", f"'{asked.path}' must begin with '/'")
+    if not is_address(asked.path):
+        raise bad(f"{at}.path", f"{asked.path!r} must have no spaces and no control characters")
+    for header in asked.http_headers:
+        if not is_header(header.name, header.value):
+            raise bad(f"{at}.http_headers", f"{header.name!r} is no header: its name is a word, its value one line")
 
 
 def check_start(probe: Any, at: str, most_s: int) -> None:

@@ -24,6 +24,7 @@ from emulator.apis.standard import Listing, standard
 from emulator.core.api import Call
 from emulator.core.clock import HELD_MOST_S
 from emulator.core.failures import ApiFailure
+from emulator.core.paging import NEWEST_FIRST, Order
 from emulator.core.resources import timestamp
 from emulator.core.world import World
 from emulator.identity.callers import shown
@@ -412,5 +413,5 @@ def forget_one(world: World, name: str) -> None:
         world.store.delete(TASKS.kind, task)
 
 
-standard(API, EXECUTION, "Execution", EXECUTIONS, listing=Listing(newest_first=True), deleted=None)
-standard(API, TASK, "Task", TASKS, listing=Listing(order=lambda task: task.index), deleted=None)
+standard(API, EXECUTION, "Execution", EXECUTIONS, listing=Listing(order=NEWEST_FIRST), deleted=None)
+standard(API, TASK, "Task", TASKS, listing=Listing(order=Order(lambda task: (task.index, task.name))), deleted=None)

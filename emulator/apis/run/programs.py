@@ -24,7 +24,7 @@ from emulator.apis.run.stand_ins import stand_in
 from emulator.apis.run.stored import REVISIONS
 from emulator.core.callbacks import resolve
 from emulator.core.world import World
-from emulator.images import Images, NotAnImageError
+from emulator.images import Images, NotAnImageError, bundled
 from emulator.processes.model import (
     CannotStartError,
     Container,
@@ -57,6 +57,7 @@ class Source:
         digest: `sha256:…`.
         engine: Path of the container engine, or empty.
         stands_in: It is another image's; a command of the template is not in it, and becomes arguments.
+        told: It is of an image that is there by itself, and opens no path that it is not told.
     """
 
     image: str
@@ -66,6 +67,7 @@ class Source:
     env: tuple[tuple[str, str], ...] = ()
     engine: str = ""
     stands_in: bool = False
+    told: bool = False
 
     @property
     def pinned(self) -> str:
@@ -116,7 +118,8 @@ def find_source(world: World, image: str) -> Source | Outcome:
         except NotAnImageError as error:
             return Outcome(CONTAINER_MISSING, f"Image '{image}' cannot be started: {error}.")
         env, folder = tuple(found.env.items()), str(found.folder)
-        return Source(image, resolved.digest, folder, found.command, env, stands_in=other is not None)
+        told = resolved.package.startswith(bundled.PROJECTS)
+        return Source(image, resolved.digest, folder, found.command, env, stands_in=other is not None, told=told)
     if other is not None:
         return Outcome(CONTAINER_MISSING, f"Image '{other}', which stands in for '{image}', not found.")
     missing = f"Image '{image}' not found."
@@ -278,9 +281,10 @@ def program(world: World, owner: Owner, container: Any, source: Source, place: P
         return Program(tuple(line), engine.folder(), {"PATH": os.environ.get("PATH", PATH)}, notes)
     folder = Path(source.folder)
     if source.stands_in:
-        return mounted(Program((*source.command, *words), folder, env, notes), mounts)
+        return mounted(Program((*source.command, *words), folder, env, notes), mounts, told=source.told)
     command = words if container.command else (*source.command, *words)
-    return mounted(Program(command, folder / container.working_dir.lstrip("/"), env, notes), mounts)
+    started = Program(command, folder / container.working_dir.lstrip("/"), env, notes)
+    return mounted(started, mounts, told=source.told)
 
 
 def probed(container: Any) -> frozenset[int]:

@@ -14,6 +14,7 @@ from emulator.apis.run.writes import API, check_etag, only_validated
 from emulator.apis.standard import Listing, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
+from emulator.core.paging import NEWEST_FIRST
 from emulator.core.resources import timestamp
 from emulator.core.world import World
 
@@ -61,4 +62,4 @@ def finish_delete(world: World, name: str) -> Any:
     return Revision(name=name)
 
 
-standard(API, REVISION, "Revision", REVISIONS, listing=Listing(newest_first=True), deleted=None)
+standard(API, REVISION, "Revision", REVISIONS, listing=Listing(order=NEWEST_FIRST), deleted=None)

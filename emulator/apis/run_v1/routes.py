@@ -6,7 +6,6 @@ Source:
     `europe-west4-run.googleapis.com`.
 """
 
-import json
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from starlette.routing import Route
 
 from emulator.core.api import Api, Call
 from emulator.core.failures import ApiFailure
+from emulator.core.json_text import read_json
 from emulator.core.world import World
 from emulator.wire.dispatch import allow, guarded
 from emulator.wire.rest_server import call_of, in_thread, refusal
@@ -90,8 +90,8 @@ class Asked:
             ApiFailure: INVALID_ARGUMENT.
         """
         try:
-            found = json.loads(self.body or b"{}")
-        except (ValueError, RecursionError) as error:
+            found = read_json(self.body or b"{}")
+        except ValueError as error:
             raise ApiFailure("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from error
         if not isinstance(found, dict) or not isinstance(found.get("metadata") or {}, dict):
             raise ApiFailure("INVALID_ARGUMENT", "Invalid JSON payload received. The root is not an object.")

@@ -13,6 +13,7 @@ from emulator.apis.scheduler import retries, schedules
 from emulator.apis.scheduler.model import Job, invalid, project_of
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import field_of, fits
+from emulator.core.texts import is_address, is_header
 from emulator.core.world import World
 from emulator.identity import accounts
 
@@ -118,6 +119,10 @@ def check_http(world: World, job: Any) -> None:
     target = job.http_target
     if not target.uri.startswith(("http://", "https://")) or not host_of(target.uri) or len(target.uri) > URI_MOST:
         raise invalid('HttpTarget.uri must start with "http://" or "https://", and have at most 2083 characters.')
+    if not is_address(target.uri):
+        raise invalid("HttpTarget.uri must have no spaces and no control characters.")
+    if not all(is_header(name, value) for name, value in target.headers.items()):
+        raise invalid("HttpTarget.headers: the name of a header is a word, its value is one line.")
     if target.http_method not in set(METHODS):
         raise invalid("HttpTarget.http_method is not known.")
     if target.body and target.http_method not in WITH_BODY:

@@ -10,6 +10,7 @@ from emulator.apis.secretmanager.policy import POLICIES, policy_name
 from emulator.apis.standard import Listing, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
+from emulator.core.paging import NEWEST_FIRST
 from emulator.core.resources import apply_mask, check_etag, check_labels, timestamp
 from emulator.core.world import World
 from emulator.identity import iam_policy
@@ -120,6 +121,6 @@ def expire(world: World, payload: dict[str, Any]) -> None:
             forget_contents(world, secret)
 
 
-NEWEST_FIRST = Listing(MOST, MOST, newest_first=True, matching=filters.matching)
+LISTING = Listing(MOST, MOST, NEWEST_FIRST, filters.matching)
 """Comment of `ListSecretsResponse.secrets`."""
-standard(API, SERVICE, "Secret", SECRETS, listing=NEWEST_FIRST, deleted=forget_contents, policies=POLICIES)
+standard(API, SERVICE, "Secret", SECRETS, listing=LISTING, deleted=forget_contents, policies=POLICIES)

@@ -22,6 +22,7 @@ from emulator.apis.secretmanager.model import (
 from emulator.apis.standard import Listing, listing_of
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
+from emulator.core.paging import Order
 from emulator.core.resources import check_etag, timestamp
 from emulator.core.world import World
 
@@ -209,6 +210,6 @@ def destroy_later(world: World, payload: dict[str, Any]) -> None:
             destroy(world, version)
 
 
-LISTING = Listing(MOST, MOST, order=lambda version: -number_of(version), matching=filters.matching)
+LISTING = Listing(MOST, MOST, Order(lambda each: (number_of(each), each.name), (True,)), filters.matching)
 """Newest first: comment of `ListSecretVersionsResponse.versions`."""
 API.behaviours[SERVICE + "ListSecretVersions"] = listing_of(VERSIONS, LISTING)

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from emulator.apis.storage import errors, names, notifications, preconditions, records, shapes
-from emulator.apis.storage.wire import Reply, etag, merge, rfc3339
+from emulator.apis.storage.wire import Reply, etag, rfc3339
+from emulator.core.patching import merge
 
 if TYPE_CHECKING:
     from emulator.apis.storage.wire import Call

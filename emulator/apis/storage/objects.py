@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from emulator.apis.storage import access, content, errors, names, notifications, preconditions, records, shapes
-from emulator.apis.storage.wire import Reply, etag, merge, rfc3339
+from emulator.apis.storage.wire import Reply, etag, rfc3339
+from emulator.core.patching import merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from emulator.apis.storage import access, content, errors, names, objects, preconditions, records, shapes
 from emulator.apis.storage.wire import CHUNK_BYTES, MAX_JSON_BYTES, Reply
+from emulator.core.json_text import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,7 +195,7 @@ def _split(call: Call) -> tuple[dict[str, Any], str | None, content.Slice]:
     _, *pieces = re.split(re.escape(mark) + rb"[ \t]*\r?\n", head, maxsplit=2)
     try:
         first, last = pieces
-        said = json.loads(re.split(rb"\r?\n\r?\n", first, maxsplit=1)[1] or b"{}")
+        said = read_json(re.split(rb"\r?\n\r?\n", first, maxsplit=1)[1] or b"{}")
     except (IndexError, ValueError):
         raise malformed from None
     if not isinstance(said, dict):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from emulator.apis.storage import errors, shapes
+from emulator.core.json_text import read_json
 from emulator.core.world import DEVELOPER
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Call:
         if not text:
             return {}
         try:
-            document = json.loads(text)
+            document = read_json(text)
         except ValueError:
             raise errors.StorageError(400, "parseError", "Parse Error") from None
         if not isinstance(document, dict):
@@ -117,24 +117,6 @@ def etag(*numbers: int) -> str:
             number >>= 7  # noqa: PLW2901 - the varint is taken off the number
         encoded.append(number)
     return base64.b64encode(bytes(encoded)).decode()
-
-
-def merge(document: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """Apply a JSON merge patch: null removes, objects are merged, everything else replaces.
-
-    Source:
-        cloud.google.com/storage/docs/json_api, "Patch semantics".
-    """
-    merged = dict(document)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict):
-            old = merged.get(key)
-            merged[key] = merge(old if isinstance(old, dict) else {}, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def select(document: dict[str, Any], fields: str | None) -> dict[str, Any]:

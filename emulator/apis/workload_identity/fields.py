@@ -7,7 +7,6 @@ Source:
     many share).
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from emulator.apis.workload_identity.claims import parsed
 from emulator.core.failures import ApiFailure
+from emulator.core.json_text import read_json
 from emulator.core.resources import check_id
 from emulator.identity.conditions import UnknownConditionError
 
@@ -49,8 +49,8 @@ def sent(body: bytes, known: Iterable[str]) -> dict[str, Any]:
         ApiFailure: INVALID_ARGUMENT: it is no such resource.
     """
     try:
-        found = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
+        found = read_json(body or b"{}")
+    except ValueError as error:
         raise invalid("Invalid JSON payload received.") from error
     if not isinstance(found, dict) or not isinstance(found.get("oidc") or {}, dict):
         raise invalid("Invalid JSON payload received.")

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from emulator.apis.workload_identity import fields, kept
 from emulator.apis.workload_identity.kept import Resource
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page
+from emulator.core.paging import Order, page
 from emulator.core.permissions import Demand, Table
 from emulator.core.world import World
 from emulator.identity.enforcement import enforcement
@@ -36,6 +36,7 @@ PATH = re.compile(
     r"(?P<providers>/providers(/(?P<provider>[^/:]+))?)?)?(/operations/(?P<operation>[^/:]+)|:(?P<verb>undelete))?"
 )
 PAGE_DEFAULT, PAGE_MOST = 50, 100
+BY_NAME = Order(lambda found: (found["name"],))
 VERBS = ["GET", "POST", "PATCH", "DELETE"]
 
 
@@ -182,7 +183,7 @@ def listed(world: World, asked: Asked) -> dict[str, Any]:
         raise fields.invalid("Invalid page size.")
     of = f"{asked.collection}?{deleted_too(asked)}"
     token = asked.query.get("pageToken", "")
-    shown, more = page(every, int(size), token, default=PAGE_DEFAULT, most=PAGE_MOST, of=of)
+    shown, more = page(every, int(size), token, BY_NAME, default=PAGE_DEFAULT, most=PAGE_MOST, of=of)
     field = f"{asked.noun[0].lower()}{asked.noun[1:]}s"
     return {field: shown, **({"nextPageToken": more} if more else {})}
 

@@ -9,7 +9,6 @@ Source:
     google-github-actions/auth show them (issues of theirs).
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from starlette.routing import Route
 from emulator.apis.workload_identity import kept
 from emulator.apis.workload_identity.claims import MissingError, Subject, value
 from emulator.core.failures import ApiFailure
+from emulator.core.json_text import read_json
 from emulator.core.world import World
 from emulator.identity.conditions import UnknownConditionError
 from emulator.identity.tokens import LIFETIME_S, Tokens
@@ -94,8 +94,8 @@ def asked(body: bytes) -> dict[str, str]:
     if not body.lstrip().startswith(b"{"):
         return dict(parse_qsl(body.decode("latin-1")))
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        found = read_json(body)
+    except ValueError as error:
         raise RefusedError("invalid_request", "Invalid JSON payload received.") from error
     return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): str(each) for name, each in found.items()}
 
@@ -211,8 +211,8 @@ def json_of(text: str) -> dict[str, Any]:
         RefusedError: It is no object in JSON.
     """
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = read_json(text)
+    except ValueError as error:
         raise RefusedError("invalid_grant", "What the issuer publishes is no JSON.") from error
     if not isinstance(found, dict):
         raise RefusedError("invalid_grant", "What the issuer publishes is no object in JSON.")

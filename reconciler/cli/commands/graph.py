@@ -45,7 +45,13 @@ Name = Annotated[
     ),
 ]
 Live = Annotated[bool, typer.Option("--live", help="Look at the project: what is missing, differs or does not work.")]
-Access = Annotated[bool, typer.Option("--access", help="Also accounts, and who may do what with which role.")]
+Access = Annotated[
+    bool,
+    typer.Option(
+        "--access",
+        help="Also accounts, and who may do what with which role by the spec; roles on the project are not drawn.",
+    ),
+]
 
 
 @app.command()

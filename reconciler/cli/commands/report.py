@@ -36,10 +36,12 @@ def report(
     """Write the page as files: for CI, a bucket, an audit. They open from a disk, without JavaScript.
 
     One file for each view and each service, its data beside it as JSON, all links relative. Exits with 1 when a
-    document cannot be read, which is said, or there is none: the others are written.
+    document cannot be read, which is said, or there is none: the others are written. What an earlier report wrote into
+    the folder, of services that are gone, is removed; whatever else is there stays.
     """
     from page.clock import clock  # noqa: PLC0415 - late, for start-up
-    from page.report import NotOurs, write  # noqa: PLC0415 - late, for start-up
+    from page.place import NotOurs  # noqa: PLC0415 - late, for start-up
+    from page.report import write  # noqa: PLC0415 - late, for start-up
     from page.sources import SourceError  # noqa: PLC0415 - late, for start-up
 
     with documents(Target(project, local, state, environment), file, copy, once=True) as (source, emulator):
@@ -55,5 +57,6 @@ def report(
     for sentence in written.unreadable:
         say(sentence, "red")
     services = f"{written.services} service{'' if written.services == 1 else 's'}"
-    out(f"{written.start}: {services}, {written.files} files, {written.size / 1e6:.1f} MB")
+    removed = f"; removed {written.removed} of an earlier report" if written.removed else ""
+    out(f"{written.start}: {services}, {written.files} files, {written.size / 1e6:.1f} MB{removed}")
     return 1 if written.unreadable else 0

@@ -39,7 +39,6 @@ def told_cost(cost: Cost, requests_per_second: Decimal, rows_per_request: Decima
         "expected": cost.expected,
         "worst": cost.worst,
         "per1000": _amount(per1000, _FINE),
-        "surcharge": None,
         "missing": [each[:LONGEST_WORD] for each in cost.missing[:_MOST_MISSING]],
     }
 

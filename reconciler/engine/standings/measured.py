@@ -105,7 +105,6 @@ def _column(column: Mapping[str, Any]) -> Told:
         "distance": number(column.get("value")) if distance is None else distance,
         "limit": number(column.get("limit")),
         "samples": count(column.get("rows")),
-        "importance": None,
     }
 
 

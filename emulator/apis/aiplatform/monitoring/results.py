@@ -22,7 +22,7 @@ from emulator.apis.aiplatform.monitoring.messages import (
 from emulator.apis.aiplatform.monitoring.monitors import SERVICE
 from emulator.apis.aiplatform.monitoring.stored import ALERTS, API, MONITORS, STATS
 from emulator.core.api import Call
-from emulator.core.paging import page_of
+from emulator.core.paging import Order, Place, page_of
 from emulator.core.resources import timestamp
 from emulator.core.world import World
 
@@ -89,7 +89,7 @@ def search_stats(world: World, request: Any, _: Call) -> Any:
             groups.setdefault(key, ModelMonitoringStats()).tabular_stats.MergeFrom(stats)
     for group in groups.values():
         newest_first(group.tabular_stats)
-    found, token = page_of(request, [groups[key] for key in sorted(groups)])
+    found, token = page_of(request, groups.values(), BY_STATS)
     return SearchStatsResponse(monitoring_stats=found, next_page_token=token)
 
 
@@ -135,8 +135,8 @@ def within(request: Any, field: str, when: Any) -> bool:
 def search_alerts(world: World, request: Any, _: Call) -> Any:
     """Alerts, the newest first, and how many there are in all."""
     monitor = MONITORS.get(world, MONITORS.key(world, request.model_monitor))
-    found = sorted(alerts(world, monitor.name, lambda each: of_alert(request, each)), key=when_made, reverse=True)
-    shown, token = page_of(request, found)
+    found = [*alerts(world, monitor.name, lambda each: of_alert(request, each))]
+    shown, token = page_of(request, found, LAST_FIRST)
     return SearchAlertsResponse(model_monitoring_alerts=shown, total_number_alerts=len(found), next_page_token=token)
 
 
@@ -148,9 +148,13 @@ def alerts(world: World, monitor: str, wanted: Callable[[Any], bool]) -> Iterato
             yield found
 
 
-def when_made(found: Any) -> tuple[int, str, str]:
+def when_made(found: Any) -> Place:
     """By what alerts are sorted."""
-    return found.alert_time.ToNanoseconds(), found.objective_type, found.stats_name
+    return found.alert_time.ToNanoseconds(), found.objective_type, found.stats_name, found.model_monitoring_job
+
+
+LAST_FIRST = Order(when_made, (True,) * 4)
+BY_STATS = Order(lambda found: (found.tabular_stats.objective_type, found.tabular_stats.stats_name))
 
 
 def of_alert(request: Any, found: Any) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from emulator.apis.bigquery import rows
@@ -35,14 +34,7 @@ NAME = "tables"
 
 def begin(world: World) -> None:
     """Write from now on, also what waits already."""
-    found = holders.broker(world)
-    with found.lock:
-        if NAME in found.begun or found.closed:
-            return
-        found.begun.add(NAME)
-        found.arrivals.append(partial(look_soon, world))
-        for line in found.lines.values():
-            look_soon(world, line)
+    holders.on_arrival(world, NAME, look_soon)
 
 
 def look_soon(world: World, line: Line) -> None:

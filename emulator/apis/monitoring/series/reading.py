@@ -22,7 +22,7 @@ from emulator.apis.monitoring.series.values import SECOND, Line, nanoseconds, wr
 from emulator.core.api import Call
 from emulator.core.callbacks import resolve
 from emulator.core.failures import ApiFailure
-from emulator.core.paging import page_of
+from emulator.core.paging import Order, page_of
 from emulator.core.resources import by_id, fits
 from emulator.core.world import World
 
@@ -31,6 +31,7 @@ HEADERS_ONLY = metric_service.ListTimeSeriesRequest.TimeSeriesView.HEADERS
 MOST_WINDOWS = 100_000
 BILLED, WRITE_BILLED = "run.googleapis.com/container/billable_instance_time", "emulator.apis.monitoring.billed:write"
 LEAST_PERIOD_NS = 60 * SECOND
+BY_KEY = Order(lambda line: (line.key,))
 LONGEST_PERIOD_NS = 104 * 7 * 86_400 * SECOND
 
 
@@ -46,7 +47,7 @@ def listed(world: World, request: Any, _: Call) -> Any:
     selector, within = selector_of(request.filter), interval_of(request.interval)
     tell(world, selector, within)
     lines = aligned(world, project, selector, within, steps)
-    found, token = page_of(request, sorted(lines, key=lambda line: line.key), default=1000)
+    found, token = page_of(request, lines, BY_KEY, default=1000)
     whole = request.view != HEADERS_ONLY
     return ListResponse(time_series=[message_of(each, whole=whole) for each in found], next_page_token=token)
 

@@ -21,6 +21,7 @@ from emulator.apis.standard import Listing, Update, standard
 from emulator.core.api import Call
 from emulator.core.failures import ApiFailure
 from emulator.core.resources import by_id, check_labels, fits
+from emulator.core.texts import is_address, is_line
 from emulator.core.world import World
 
 SERVICE = "google.monitoring.v3.UptimeCheckService/"
@@ -116,6 +117,13 @@ def check_http(http: Any) -> None:
     if http.HasField("service_agent_authentication") and http.HasField("auth_info"):
         raise invalid("http_check", "auth_info", "Do not set both auth_method and auth_info.")
     http.path = http.path if http.path.startswith("/") else f"/{http.path}"
+    if not is_address(http.path):
+        raise invalid(
+            "uptime_check_config.http_check.path", http.path, "must have no spaces and no control characters."
+        )
+    for name, value in http.headers.items():
+        if not is_line(name) or not is_line(value):
+            raise invalid("uptime_check_config.http_check.headers", name, "must be one line, as must its value.")
     http.port = http.port or PORTS[http.use_ssl]
     if not 1 <= http.port <= PORT_MOST:
         raise invalid("uptime_check_config.http_check.port", str(http.port), f"must be from 1 to {PORT_MOST}.")

@@ -2,7 +2,8 @@
 
 Where the system lets it have mounts of its own (`emulator.processes.mounting`), they lie at its paths, and nothing
 else is different. Where it does not, as on macOS and on some hardened systems, the paths are replaced by those of the
-folders wherever arguments and variables name them. A mount that nothing names could not be found so: that is refused.
+folders wherever arguments and variables name them. A mount that nothing names could not be found so: that is refused,
+unless it is known that the program looks nowhere else.
 """
 
 import json
@@ -46,8 +47,13 @@ def has_own_mounts() -> bool:
     return done.returncode == 0
 
 
-def mounted(program: Program, mounts: list[Mount]) -> Program:
+def mounted(program: Program, mounts: list[Mount], *, told: bool) -> Program:
     """Give the program that finds its volumes.
+
+    Args:
+        program: Of a container.
+        mounts: Of it.
+        told: It opens no path that it is not told, so it misses none that nothing names.
 
     Raises:
         CannotStartError: It could not find one.
@@ -55,13 +61,18 @@ def mounted(program: Program, mounts: list[Mount]) -> Program:
     if not mounts:
         return program
     if not has_own_mounts():
-        return translated(program, mounts)
+        return translated(program, mounts, told=told)
     listed = [[str(each.folder), each.path, each.read_only] for each in mounts]
     return replace(program, command=(*PYTHON, json.dumps(listed), "--", *program.command))
 
 
-def translated(program: Program, mounts: list[Mount]) -> Program:
+def translated(program: Program, mounts: list[Mount], *, told: bool) -> Program:
     """Replace the paths of mounts by those of their folders, in arguments and variables.
+
+    Args:
+        program: Of a container.
+        mounts: Of it.
+        told: As of `mounted`.
 
     Raises:
         CannotStartError: Nothing names one of them.
@@ -75,6 +86,9 @@ def translated(program: Program, mounts: list[Mount]) -> Program:
         command = [pattern.sub(folder, word) for word in command]
         environment = {name: pattern.sub(folder, value) for name, value in environment.items()}
         count = sum(old != new for old, new in zip(before, [*command, *environment.values()], strict=True))
+        if not count and told:
+            notes.append(f"'{mount.path}' is nowhere here: nothing names it, and this image looks nowhere else.")
+            continue
         if not count:
             text = (
                 "This machine gives processes no mounts of their own, and no argument or variable names "
