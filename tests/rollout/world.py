@@ -66,6 +66,7 @@ class World:
         policy: Of the spec.
         now: The time.
         tags: Of strangers, which are to survive: tag and revision.
+        orphan: Somebody took away what says that the tag for copies is ours.
         log: What happened, for whoever reads a failure.
     """
 
@@ -77,6 +78,7 @@ class World:
     waits_for: str = ""
     now: datetime = START
     tags: set = field(default_factory=set)
+    orphan: bool = False
     log: list = field(default_factory=list)
 
     def rollout(self):
@@ -137,6 +139,7 @@ class World:
         if (
             step.writes
             and step.traffic is not None
+            and not self.orphan
             and any(share.tag == SHADOW and (share.tag, share.revision) not in self.tags for share in live.traffic)
         ):
             assert step.event == "shadowed", "copies go on, and are counted among its requests"
@@ -342,6 +345,7 @@ class World:
         name = self.random.choice([ROLLOUT, REJECTED, ORDER])
         if name == REJECTED:
             self.inventory = merged(self.inventory, read(self.live.annotations).rejected)
+        self.orphan |= name == ROLLOUT and any(share.tag == SHADOW for share in self.live.traffic)
         self.annotate(name, self.random.choice(["", "", "{", "[1]", '{"v":1}', "null"]))
         self.log.append(("forgotten", name))
 
