@@ -27,23 +27,26 @@ _BY = {"operator": "operator", "ci": "CI", "person": "by hand:"}
 _NEVER = "1970-01-01T00:00:00+00:00"
 
 
-def atom(made: Made, links: Links) -> bytes:
+def atom(made: Made, links: Links, now: datetime) -> bytes:
     """Make the feed.
 
     Args:
         made: As `Desk.feed` gives it.
         links: Writes addresses, as seen from the feed.
+        now: The time. What a document dates later is of now, else nothing would ever be newer.
     """
     head = made.head
     entries = sorted(_entries(made, links), key=lambda each: each["updated"], reverse=True)
     where = ", ".join(head["projects"]) or head["place"]
     feed = Element("feed", xmlns=_ATOM)
-    _add(feed, "id", _tag("changes", where))
-    _add(feed, "title", f"mlservice: {where}")
-    _add(feed, "updated", entries[0]["updated"] if entries else _stamp(head["at"] or _NEVER))
+    asked = {name: value for name, value in sorted(made.view.query.items()) if value}
+    _add(feed, "id", _tag("changes", where, *(f"{name}={value}" for name, value in asked.items())))
+    _add(feed, "title", ", ".join([f"mlservice: {where}", *asked.values()]))
+    newest = entries[0]["updated"] if entries else _stamp(head["at"] or _NEVER)
+    _add(feed, "updated", min(newest, _stamp(now.isoformat())))
     _add(_add(feed, "author"), "name", "mlservice")
     _add(feed, "link", rel="self", type=TYPE, href=links.feed(made.view))
-    _add(feed, "link", rel="alternate", type="text/html", href=links.view(View("changes")))
+    _add(feed, "link", rel="alternate", type="text/html", href=links.view(View("changes", query=made.view.query)))
     for each in entries:
         entry = _add(feed, "entry")
         for name in ("id", "title", "updated"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -36,11 +37,13 @@ class Place:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._known = folder, {folder}
-        self._before = dict(_lines(folder / MARK)) if _is_plain(folder / MARK) else None
+        self._before = _lines(folder / MARK) if _is_plain(folder / MARK) else None
         self._written: dict[str, str] = {}
         if self._before is None and not force and any(folder.iterdir()):
             raise NotOurs(f"something is in {folder} that no report wrote")
-        self._mark(self._before or {})  # whatever ends this, the folder is known to be ours
+        self._mark(
+            self._before or {}
+        )  # whatever ends this, the folder is known to be ours, and so is what is put there
 
     def put(self, name: str, content: bytes) -> int:
         """Write a file; one of its name goes before, and where that is a link, what it leads to stays as it is.
@@ -54,11 +57,13 @@ class Place:
 
         Raises:
             NotOurs: A folder on the way is a link.
-            OSError: It cannot be written.
+            OSError: It cannot be written. It names the file.
         """
-        size = self._put(name, content)
-        self._written[name] = hashlib.sha256(content).hexdigest()
-        return size
+        digest = hashlib.sha256(content).hexdigest()
+        with (self._folder / MARK).open("ab") as mark:
+            mark.write(f"{_line(name, digest)}\n".encode())
+        self._written[name] = digest
+        return self._put(name, content)
 
     def close(self) -> int:
         """Remove what an earlier report wrote and this one did not, as far as nobody changed it since; tell how much.
@@ -72,11 +77,11 @@ class Place:
         for folder in sorted({each for name in gone for each in self._above(name)}, reverse=True):
             with suppress(OSError):  # something else is in it
                 folder.rmdir()
-        self._mark(self._written)
+        self._mark({name: {digest} for name, digest in self._written.items()})
         return len(gone)
 
-    def _mark(self, names: dict[str, str]) -> None:
-        lines = [_HEAD, *(f"{digest}  {name}" for name, digest in sorted(names.items()))]
+    def _mark(self, names: Mapping[str, AbstractSet[str]]) -> None:
+        lines = [_HEAD, *(_line(name, digest) for name, digests in sorted(names.items()) for digest in sorted(digests))]
         self._put(MARK, "\n".join([*lines, ""]).encode())
 
     def _put(self, name: str, content: bytes) -> int:
@@ -106,7 +111,7 @@ class Place:
                 return False
             if found.stat().st_size > _LONGEST:
                 return False
-            return hashlib.sha256(found.read_bytes()).hexdigest() == (self._before or {})[name]
+            return hashlib.sha256(found.read_bytes()).hexdigest() in (self._before or {})[name]
         except OSError:  # no file can be called so, or it cannot be read
             return False
 
@@ -115,12 +120,21 @@ class Place:
         return [self._folder / each for each in PurePosixPath(name).parents if each.parts]
 
 
-def _lines(mark: Path) -> Iterator[tuple[str, str]]:
-    """Read what a report wrote, by name, with the digest of each; of an older one nothing is known."""
+def _line(name: str, digest: str) -> str:
+    return f"{digest}  {name}"
+
+
+def _lines(mark: Path) -> dict[str, set[str]]:
+    """Read what reports wrote, by name, with the digests of each: one that was stopped leaves those of two.
+
+    Of an older mark nothing is known.
+    """
+    known: dict[str, set[str]] = {}
     if mark.stat().st_size <= _LONGEST:
         for line in mark.read_text(encoding="utf-8", errors="replace").splitlines():
             if found := _LINE.fullmatch(line):
-                yield found[2], found[1]
+                known.setdefault(found[2], set()).add(found[1])
+    return known
 
 
 def _is_plain(path: Path) -> bool:

@@ -27,6 +27,7 @@ def templates() -> Environment:
     made = Environment(
         loader=PackageLoader("page", "templates"),
         autoescape=True,
+        finalize=words.printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

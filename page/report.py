@@ -77,7 +77,7 @@ def write(
         sizes += [place.put(name, content) for name, content in _files(made, now).items()]
         unreadable |= dict.fromkeys((*made.head["unreadable"], *made.data.get("unreadable", ())))
     feed = FEED.lstrip("/")
-    sizes.append(place.put(feed, atom(desk.feed(View("changes")), Filed(feed))))
+    sizes.append(place.put(feed, atom(desk.feed(View("changes")), Filed(feed), desk.clock())))
     if not (unreadable or snapshot.passes or snapshot.standings or desk.shelf.timeline().entries):
         unreadable[f"there is no document in {source.place}: neither operators/ nor history/ has any"] = None
     removed = place.close()

@@ -61,7 +61,7 @@ class Answers:
         headers = {"ETag": tag, **DATA, "Vary": "Accept-Encoding"}
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        return packed(atom(self.desk.feed(view), self.links), request, headers, TYPE)
+        return packed(atom(self.desk.feed(view), self.links, self.desk.clock()), request, headers, TYPE)
 
     def _body(self, tag: str, view: View, reader: str, *, data: bool) -> bytes:
         key = tag, reader, self.live

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SOME, _MANY = 10, 1000
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 UNKNOWN = "\u2013"
 """A dash, where nothing is known."""
+
+
+def printable(value: object) -> object:
+    """Give what a page may show: of a text that is somebody's, without characters that are none to see.
+
+    Args:
+        value: Anything; markup of ours is as it is.
+    """
+    return _UNSEEN.sub("\ufffd", value) if type(value) is str else value
 
 
 def moment(text: str | None) -> datetime | None:

@@ -11,6 +11,9 @@ from page.words import short
 SPARK = 24
 """Windows in a row's line."""
 
+_FARTHEST = 1e9
+"""As a multiple of a limit: a limit next to nothing makes none that JSON has not."""
+
 
 def traffic(service: Data) -> list[Data]:
     """Say which versions get which share of requests, the stable one first."""
@@ -46,10 +49,10 @@ def _role(revision: str, rollout: Data) -> str:
 
 
 def ratio(column: Data) -> float | None:
-    """Give a distance as a multiple of its limit; None where either is not known."""
+    """Give a distance as a multiple of its limit, a billion at most; None where either is not known."""
     if column.get("distance") is None or not column.get("limit"):
         return None
-    return round(float(column["distance"]) / float(column["limit"]), 4)
+    return min(round(float(column["distance"]) / float(column["limit"]), 4), _FARTHEST)
 
 
 def worst(columns: Iterable[Data]) -> Data | None:

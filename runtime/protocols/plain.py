@@ -12,6 +12,7 @@ import msgspec
 
 from runtime.data.answers import Answer, Refused
 from runtime.data.features import InvalidInput, Schema, wrong
+from runtime.data.outputs import plain
 from runtime.protocols import Query
 from runtime.protocols.json_bodies import read
 from runtime.protocols.numbers import Numbers
@@ -36,7 +37,7 @@ class Anything(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _anything = msgspec.json.Decoder(Anything).decode
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=plain).encode
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from runtime.data.answers import JSON, Answer, Refused
 from runtime.data.features import InvalidInput, values_of
-from runtime.data.outputs import as_text
+from runtime.data.outputs import as_text, plain
 from runtime.data.tensors import MATRIX, NUMPY_TYPES, Array, TensorSpec, datatype_of
 from runtime.protocols import Query
 from runtime.protocols.binary import pack, unpack
@@ -37,7 +37,7 @@ MAX_DIMENSIONS = 8
 MAX_SIZE = 2**63
 UNPROCESSABLE = 422
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=plain).encode
 
 
 # What a client has not set some write as null, so that wherever a key may be left out it may be null.

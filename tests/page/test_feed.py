@@ -11,7 +11,7 @@ import pytest
 from page.report import write
 from page.sources import Folder
 from tests.page import samples
-from tests.page.conftest import client_of, desk_of
+from tests.page.conftest import SOON, client_of, desk_of, put
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -86,6 +86,28 @@ def test_it_can_be_of_some(browser, query, word):
     assert 0 < len(some) < len(every)
     assert [each for each in some if word not in str(each)] == []
     assert f"/changes.atom?{query}" in browser.get(f"/changes?{query}&page=1").text
+    whole, part = (head_of(browser, path) for path in ("/changes.atom", f"/changes.atom?{query}"))
+    assert whole["id"] != part["id"]  # whoever reads both takes them for two
+    assert part["title"] == f"{whole['title']}, {query.partition('=')[2]}"
+    assert part["alternate"].endswith(f"/changes?{query}")
+
+
+def head_of(browser, path):
+    """What a feed says of itself."""
+    feed = ET.fromstring(browser.get(path).content)  # noqa: S314 - our own
+    links = {each.attrib["rel"]: each.attrib["href"] for each in feed.findall(f"{ATOM}link")}
+    return links | {name: feed.find(f"{ATOM}{name}").text for name in ("id", "title", "updated")}
+
+
+def test_nothing_is_newer_than_now(fleet, tmp_path):
+    """A document may be dated anyhow: a feed of the year 2999 would have no news for good."""
+    samples.write(fleet, tmp_path)
+    told = fleet.history[0].to_json() | {"started": "2999-12-31T00:00:00+00:00", "ended": "2999-12-31T23:59:59+00:00"}
+    put(tmp_path / "history" / told["service"] / told["region"] / "29991231T235959.000Z-run.json", told)
+
+    found = head_of(client_of(desk_of(tmp_path)), "/changes.atom")
+
+    assert datetime.fromisoformat(found["updated"]) == SOON
 
 
 def test_words_of_strangers_are_text_in_it(tmp_path):

@@ -111,6 +111,18 @@ def test_waits_for_the_same_are_one_row(browser):
     assert folded(rows) == rows
 
 
+def test_characters_that_are_none_to_see_are_not_on_a_page(fleet, tmp_path):
+    """A file of them is none that people search, and a terminal would do what they say."""
+    samples.write(fleet, tmp_path)
+    told = fleet.report.to_json() | {"problems": ["a\x00b\x1b[31mc\x9bd\x7fe\tf"]}
+    put(tmp_path / "operators/mlservice/latest/0.json", told)
+
+    page = client_of(desk_of(tmp_path)).get("/operator").text
+
+    assert "a\ufffdb\ufffd[31mc\ufffdd\ufffde\tf" in page
+    assert not set(page) & {chr(code) for code in [*range(9), *range(14, 32), 127, 155]}
+
+
 def test_windows_without_data_are_not_zero(browser):
     """They are marked as such, in the sheet of features by windows."""
     told = browser.get("/s/us-central1/eta-scorer/drift.json").json()["comparisons"][0]

@@ -1,6 +1,7 @@
 """The page as files: every view of every service, links that work from a disk, nothing that runs is needed."""
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,25 @@ def test_pages_of_services_that_are_gone_are_removed(tmp_path):
     assert len(gone) == 2 * len(OF_ONE)
     assert texts(folder) == texts(tmp_path / "new")
     assert not (folder / "s/europe-west1").exists()
+
+
+def test_what_a_report_that_was_stopped_wrote_is_known_to_the_next(tmp_path):
+    """Half of its pages are of one report, half of the other: none of a service that is gone stays for ever."""
+    documents, folder = tmp_path / "documents", tmp_path / "site"
+    put(documents / "operators/mlservice/standings/0.json", samples.bare(2))
+    report(documents, folder)
+    in_the_way = folder / "cost.html"
+    in_the_way.unlink()
+    in_the_way.mkdir()
+    with pytest.raises(OSError, match=r"cost\.html"):
+        write(Folder(documents), folder, clock=lambda: samples.NOW + timedelta(hours=1))
+    in_the_way.rmdir()
+    fewer(documents)
+
+    report(documents, folder)
+    report(documents, tmp_path / "new")
+
+    assert texts(folder) == texts(tmp_path / "new")
 
 
 def test_what_a_report_did_not_write_is_not_removed(tmp_path):

@@ -20,6 +20,7 @@ from runtime.frameworks import LoadError, load
 from runtime.protocols.binary import pack
 from runtime.serving.catalog import describe
 from tests.late import needed
+from tests.runtime.offline import ask, loaded
 
 ROW = [1.0, 2.0]
 NUMBERS = {"a": {"type": "number"}, "b": {"type": "number"}}
@@ -288,6 +289,22 @@ def test_what_a_class_gives_has_a_type_of_the_protocol(tmp_path, given, datatype
     assert (datatype_of(found), found.tolist()) == (datatype, values)
     assert pack(found) == pack(np.array(values, found.dtype))
     assert len(pack(found)) == sum(len(str(v)) + 4 if datatype == "BYTES" else found.itemsize for v in values)
+
+
+def test_things_that_a_class_gives_may_hold_numbers_of_numpy(tmp_path):
+    """An array of things keeps them as they are: they are written as Python's own."""
+    source = (
+        "import numpy as np\n"
+        "class Model:\n"
+        "    def predict(self, inputs):\n"
+        "        things = {'a': np.int8(3), 'b': [np.bool_(True), None]}\n"
+        "        found = [np.float64(0.5), things, np.datetime64('2020-01-01')]\n"
+        "        return np.array(found[: len(inputs['a'])], object)\n"
+    )
+    folder, model = custom(tmp_path, source)
+    found = loaded(folder, model["features"], framework="custom", local=True)
+
+    assert ask(found, [[1, 2]] * 3) == [0.5, {"a": 3, "b": [True, None]}, "2020-01-01"]
 
 
 @pytest.mark.parametrize("given", ["np.array([1j, 2])", "np.array([(1, 2)] * 2, 'i4,i4')", "np.array([1, 2], 'm8[s]')"])

@@ -11,6 +11,7 @@ import pytest
 from runtime.configuration.options import Options
 from runtime.data.answers import Answer, Request
 from runtime.data.seen import Seen
+from runtime.serving.keys import Keys
 from runtime.telemetry.metrics import EndpointMetrics
 from runtime.telemetry.shadow import WAITING_BYTES, Copy, ShadowCalls
 from runtime.telemetry.shadow_slot import EVERY_S, REST_S, TaggedPlace
@@ -68,8 +69,9 @@ def google() -> Iterator[tuple[type[Google], str]]:
     server.server_close()
 
 
-def place_of(host: str, clock: Clock) -> TaggedPlace:
-    return TaggedPlace(Options(service="churn", shadow_tag="shadow", metadata_host=host, run_app_host=host), clock)
+def place_of(host: str, clock: Clock, **more) -> TaggedPlace:
+    told = Options(service="churn", shadow_tag="shadow", metadata_host=host, run_app_host=host, **more)
+    return TaggedPlace(told, clock)
 
 
 @pytest.mark.parametrize("status", [404, 403, 401])
@@ -107,6 +109,19 @@ def test_who_has_the_tag_gets_copies_as_the_services_own_account(google):
     assert headers["x-mlservice-shadow"] == "1"
     assert [f"https://{NAME}"] in cloud.asked
     assert (closed, place.open()) == (False, True)
+
+
+def test_a_version_that_asks_for_keys_gets_one(google):
+    """Beside the token of the service's account, which goes by the other header."""
+    cloud, host = google
+    cloud.status = 200
+
+    with httpx.Client(trust_env=False) as client:
+        place_of(host, Clock(), api_keys=" k1, k2").post(COPY, client)
+
+    [(_, headers, _)] = cloud.copies
+    assert (headers["authorization"], headers["x-api-key"]) == ("Bearer h.c.s", "k1")
+    Keys("k1,k2").check([(name.encode(), value.encode()) for name, value in headers.items()])
 
 
 def test_where_google_cannot_be_reached_copies_rest(google):

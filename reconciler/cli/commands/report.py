@@ -53,7 +53,8 @@ def report(
             hint = "another folder, or --force; no link in it is followed either way"
             raise errors.UsageError(f"cannot write to {html}: {error}", hint=hint) from error
         except OSError as error:
-            raise errors.UsageError(f"cannot write to {html}: {error.strerror}") from error
+            where = error.filename or html
+            raise errors.UsageError(f"cannot write to {where}: {error.strerror}") from error
     for sentence in written.unreadable:
         say(sentence, "red")
     services = f"{written.services} service{'' if written.services == 1 else 's'}"
