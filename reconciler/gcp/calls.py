@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,7 +121,7 @@ def calling(verb: str, address: Address | str) -> Iterator[None]:
 
 def translate(verb: str, address: Address | str, error: google.GoogleAPICallError) -> errors.ApiError:
     """Choose our error for one of Google's, most specific first."""
-    why = _short(_ASKED.sub("", error.message or str(error)))
+    why = _short(_said(_ASKED.sub("", error.message or str(error))))
     if isinstance(error, (google.BadRequest, google.Forbidden)) and _NO_ACCOUNT_YET.search(why):
         remedy = "check that the account exists, and grant the caller roles/iam.serviceAccountUser on it"
         return errors.NotReadyYet(verb, address, why, hint=remedy)
@@ -172,6 +173,17 @@ def _quota(error: google.GoogleAPICallError) -> str:
 def _info(error: google.GoogleAPICallError) -> tuple[str, dict[str, Any]]:
     # The reason and metadata of google.rpc.ErrorInfo, which gRPC and REST answers both carry.
     return str(error.reason or ""), dict(error.metadata or {})
+
+
+def _said(text: str) -> str:
+    """Give the sentence of an answer that uploads of Cloud Storage put there whole, with a word of their own behind."""
+    if not text.startswith("{"):
+        return text
+    try:
+        told, _ = json.JSONDecoder().raw_decode(text)
+        return str(told["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return text
 
 
 def _short(text: str) -> str:

@@ -46,7 +46,9 @@ def checked(content: bytes) -> str:
         _check_that("\0" not in text and "\r" not in text, "letters that end it elsewhere")
         head, first, rest = text.partition("\nTree=")
         # What comes behind the trees is for people: a column may be called Tree.
-        trees = rest.partition("\n\nend of trees\n")[0].split("\n\nTree=") if first else []
+        inside, end, _ = rest.partition("\n\nend of trees\n")
+        _check_that(end or not first or "\nversion=v2\n" in head, "no end: it was cut off")  # v2 did not write one
+        trees = inside.split("\n\nTree=") if first else []
         # What is read of a tree ends with an empty line.
         trees = ["Tree=" + tree.partition("\n\n")[0].removesuffix("\n") for tree in trees]
         _check_that(not _TREE_AGAIN.search(text), "lines that are none of a tree's")

@@ -126,11 +126,20 @@ def _bytes_of(copy: Copy) -> int:
 
 
 def _compare(copy: Copy, status: int, body: bytes) -> None:
-    ours = msgspec.json.decode(copy.answer)["predictions"]
-    theirs = msgspec.json.decode(body)["predictions"] if status == OK else None
-    found = difference(ours, theirs) if theirs is not None else None
+    ours, theirs = _predictions(copy.answer), _predictions(body) if status == OK else None
+    found = difference(ours, theirs) if ours is not None and theirs is not None else None
     extra = {"request_id": copy.id, "shadow_status": status, **(found or {})}
     log.info("shadow compared", extra=extra)
+
+
+def _predictions(body: bytes) -> list[Any] | None:
+    """Read the predictions of an answer; a class of one's own may answer any JSON, which is one. None where it is none."""
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return None
+    predictions = found.get("predictions") if isinstance(found, dict) else None
+    return predictions if isinstance(predictions, list) else [found]
 
 
 def difference(ours: list[Any], theirs: list[Any]) -> dict[str, float]:

@@ -51,8 +51,6 @@ class TaggedPlace:
         self._name = ""
         self._caller: Any = None
         self._told = False
-        # All versions of a service are opened by the same keys.
-        self._key = options.api_keys.partition(",")[0].strip()
 
     def open(self) -> bool:
         """Take no copy while nobody is there, and no more than a few in a second."""
@@ -88,8 +86,6 @@ class TaggedPlace:
         name = f"{tag}{TAG_END}{self._name}"
         # An id of its own: whoever joins what came later with what was predicted finds each request once.
         headers = {**headers_of(f"{PREFIX}{copy.id}"[:LONGEST_ID]), **self._caller.headers(), "host": name}
-        if self._key:
-            headers["x-api-key"] = self._key
         return client.post(
             f"http://{host}{PATH}" if host else f"https://{name}{PATH}", content=copy.body, headers=headers
         )

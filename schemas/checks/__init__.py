@@ -104,6 +104,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     rollout.smoke,
     rollout.replay,
     rollout.copies,
+    rollout.patience,
     rollout.callers,
     rollout.freezes,
     rollout.unread,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from schemas.checks.finding import Finding, repeated, warning
 from schemas.prediction_log import ABOUT, METADATA
 from schemas.refusal import shown
+from schemas.sections.image import Image
 from schemas.sections.model import Feature, Framework, Model, ValueType
 from schemas.sections.monitoring import Monitoring
 
@@ -113,17 +114,18 @@ def trusted_types(model: Model | None) -> Iterator[Finding]:
             )
 
 
-def model_code(model: Model | None) -> Iterator[Finding]:
+def model_code(model: Model | None, image: Image | None) -> Iterator[Finding]:
     """What the bundled server runs when it loads it needs leave. An image of one's own may do otherwise: a warning."""
     if model is None or model.allow_pickle:
         return
+    found = Finding if image is None else warning
     if model.framework is Framework.TORCH:
         hint = "add `allowPickle: true` and the file's `sha256`, or it is not loaded; ONNX needs neither"
-        yield warning("model.framework", "model-code", "torch runs code of the model's file", hint)
+        yield found("model.framework", "model-code", "torch runs code of the model's file", hint)
     module = (model.file or "model.py").partition(":")[0]
     if model.framework is Framework.CUSTOM and module.endswith(".py") and model.sha256 is None:
         hint = f"add the `sha256` of {module}, or it is not loaded"
-        yield warning("model.framework", "model-code", "a class of the model's folder is code", hint)
+        yield found("model.framework", "model-code", "a class of the model's folder is code", hint)
 
 
 def features(model: Model | None) -> Iterator[Finding]:

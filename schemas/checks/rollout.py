@@ -19,6 +19,7 @@ from schemas.sections.model import Model
 from schemas.sections.monitoring import Monitoring
 from schemas.sections.rollout import FreezeWindow, Rollout, SmokeRequest, Strategy, TrafficShare
 from schemas.sections.runtime import Protocol, Runtime
+from schemas.units import duration_text
 
 _ALL = 100
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -149,6 +150,19 @@ def copies(rollout: Rollout, model: Model | None, image: Image | None, runtime: 
     gates = rollout.gates
     if gates is None or (gates.error_rate, gates.latency_p95_ms, gates.prediction_drift) == (None, None, None):
         yield _no_copies("needs gates that judge the answers", "for example `gates: {errorRate: 0.01}`")
+
+
+def patience(rollout: Rollout) -> Iterator[Finding]:
+    """Whoever waits for requests may wait as long as copies and steps last at least."""
+    if rollout.gates is None:
+        return
+    shadowed = rollout.shadow.lasts_s if rollout.shadow is not None else 0
+    least = shadowed + sum(step.hold_s for step in rollout.steps)
+    if least > rollout.deadline_s:
+        given, wanted = (duration_text(seconds * 1000) for seconds in (rollout.deadline_s, least))
+        summary = f"{given} are over before copies and steps are, which last {wanted} at least"
+        hint = f"give it more than {wanted}, as requests may have to be waited for"
+        yield warning("rollout.deadline", "rollout-deadline", summary, hint)
 
 
 def callers(rollout: Rollout, access: Access) -> Iterator[Finding]:

@@ -269,6 +269,17 @@ def test_a_parameter_that_is_none_is_refused(tmp_path, text_of_lightgbm, line):
         loaded(tmp_path, {})
 
 
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+def test_a_text_that_was_cut_off_is_refused(tmp_path, text_of_lightgbm, part):
+    """The trees that are left would answer, and nobody would see it."""
+    trees = text_of_lightgbm.partition("\nend of trees")[0]
+    whole = trees.rfind("\n\nTree=", 0, int(len(trees) * part)) if part > 0.5 else -1
+    (tmp_path / "model.txt").write_text(trees[:whole] if whole > 0 else trees[: int(len(trees) * part)])
+
+    with pytest.raises(LoadError, match=r"LightGBM cannot read model\.txt: it (has|is)"):
+        loaded(tmp_path, {})
+
+
 def test_a_tree_ends_before_the_next(tmp_path, text_of_lightgbm):
     """LightGBM would take lines of the one for lines of the other, as many as a tree may have."""
     text = re.sub(r"(?m)^(leaf|internal|cat|num_f)\w+=.*\n", "", text_of_lightgbm)

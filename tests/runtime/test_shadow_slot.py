@@ -11,7 +11,6 @@ import pytest
 from runtime.configuration.options import Options
 from runtime.data.answers import Answer, Request
 from runtime.data.seen import Seen
-from runtime.serving.keys import Keys
 from runtime.telemetry.metrics import EndpointMetrics
 from runtime.telemetry.shadow import WAITING_BYTES, Copy, ShadowCalls
 from runtime.telemetry.shadow_slot import EVERY_S, REST_S, TaggedPlace
@@ -69,9 +68,8 @@ def google() -> Iterator[tuple[type[Google], str]]:
     server.server_close()
 
 
-def place_of(host: str, clock: Clock, **more) -> TaggedPlace:
-    told = Options(service="churn", shadow_tag="shadow", metadata_host=host, run_app_host=host, **more)
-    return TaggedPlace(told, clock)
+def place_of(host: str, clock: Clock) -> TaggedPlace:
+    return TaggedPlace(Options(service="churn", shadow_tag="shadow", metadata_host=host, run_app_host=host), clock)
 
 
 @pytest.mark.parametrize("status", [404, 403, 401])
@@ -109,19 +107,6 @@ def test_who_has_the_tag_gets_copies_as_the_services_own_account(google):
     assert headers["x-mlservice-shadow"] == "1"
     assert [f"https://{NAME}"] in cloud.asked
     assert (closed, place.open()) == (False, True)
-
-
-def test_a_version_that_asks_for_keys_gets_one(google):
-    """Beside the token of the service's account, which goes by the other header."""
-    cloud, host = google
-    cloud.status = 200
-
-    with httpx.Client(trust_env=False) as client:
-        place_of(host, Clock(), api_keys=" k1, k2").post(COPY, client)
-
-    [(_, headers, _)] = cloud.copies
-    assert (headers["authorization"], headers["x-api-key"]) == ("Bearer h.c.s", "k1")
-    Keys("k1,k2").check([(name.encode(), value.encode()) for name, value in headers.items()])
 
 
 def test_where_google_cannot_be_reached_copies_rest(google):
@@ -168,3 +153,43 @@ def test_large_copies_that_wait_are_bounded_in_bytes():
     assert calls.background.dropped >= 64 - (WAITING_BYTES >> 20) - 1
     assert calls.background.flush(PATIENCE_S)
     assert calls.background.handled + calls.background.dropped == 64
+
+
+class Says:
+    """A version that answers with this."""
+
+    def __init__(self, status, body):
+        self._answer = httpx.Response(status, content=body)
+
+    def open(self):
+        return True
+
+    def took(self):
+        pass
+
+    def post(self, copy, client):
+        del copy, client
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("ours", "status", "theirs", "differing"),
+    [
+        pytest.param(b'{"predictions": [1, 2]}', 200, b'{"predictions": [1, 3]}', 1, id="a-row"),
+        pytest.param(b'{"label": "a"}', 200, b'{"label": "b"}', 1, id="an-answer-of-its-own"),
+        pytest.param(b'{"label": "a"}', 200, b'{"label":"a"}', 0, id="the-same-of-its-own"),
+        pytest.param(b"[1]", 200, b"[1]", 0, id="a-list"),
+        pytest.param(b'{"predictions": [1]}', 200, b"<html>", None, id="no-json"),
+        pytest.param(b'{"predictions": [1]}', 422, b'{"error": ""}', None, id="refused"),
+    ],
+)
+def test_any_answers_are_compared(caplog, ours, status, theirs, differing):
+    """A class of the user's answers any JSON: that is compared whole, and no copy leaves a trace of an error."""
+    calls = ShadowCalls(Says(status, theirs), 100)
+    with caplog.at_level("INFO", "runtime.shadow"):
+        calls.follow(Seen(Request(b"{}", [], "r"), Answer(200, ours), EndpointMetrics("m", "1", "json"), 1.0, 2.0))
+        assert calls.background.flush(PATIENCE_S)
+
+    [said] = [each for each in caplog.records if each.name.startswith("runtime")]
+    assert (said.getMessage(), said.shadow_status) == ("shadow compared", status)
+    assert getattr(said, "rows_differing", None) == differing

@@ -79,14 +79,17 @@ def _gates(rollout: Rollout, series: Series, since: datetime, now: datetime, *, 
     policy, step = rollout.policy, rollout.number
     shared = [limit for limit in (policy.errors, policy.slow_ms, policy.predictions) if limit is not None]
     common = {"bar": bar_of(len(shared)), "weight": 1 / policy.requests_per_client}
+    copies = rollout.shadowed
     if policy.errors is not None:
         minutes = _whole(series.answers, series.answers_seen, since)
-        judged = judge_rate("errors", minutes, policy.errors, policy.needed(step, policy.errors), **common)
+        judged = judge_rate(
+            "errors", minutes, policy.errors, policy.needed(step, policy.errors), copies=copies, **common
+        )
         yield _or_missing(judged, series.answers_seen, rollout, now)
     if policy.slow_ms is not None:
         minutes = excused(_whole(series.slow, series.slow_seen, since), policy.concurrency)
         needed = policy.needed(step, policy.slow_share)
-        judged = judge_rate("latency", minutes, policy.slow_share, needed, **common)
+        judged = judge_rate("latency", minutes, policy.slow_share, needed, copies=copies, **common)
         yield _or_missing(judged, series.slow_seen, rollout, now)
     if policy.predictions is not None and not alone:  # alone there is nobody whose predictions they may be apart from
         bins = _whole(series.predictions, series.predictions_seen, since)

@@ -146,7 +146,16 @@ def verdict_of(rate: Rate, limit: float, needed: float, bar: float) -> tuple[Ver
     return Verdict.NOT_ENOUGH_DATA, False
 
 
-def judge_rate(gate: str, minutes: Sequence[Count], limit: float, needed: int, *, bar: float, weight: float) -> Judged:
+def judge_rate(
+    gate: str,
+    minutes: Sequence[Count],
+    limit: float,
+    needed: int,
+    *,
+    bar: float,
+    weight: float,
+    copies: bool = False,
+) -> Judged:
     """Judge a share of bad answers.
 
     Args:
@@ -156,18 +165,20 @@ def judge_rate(gate: str, minutes: Sequence[Count], limit: float, needed: int, *
         needed: Requests, or clients, that the next step needs.
         bar: Evidence from which on it is proof.
         weight: Of one request.
+        copies: They are copies of what others were asked, and among errors are those that were refused.
     """
     rate = rate_of(minutes, limit, weight)
     verdict, alike = verdict_of(rate, limit, needed / weight, bar)
     value = rate.bad / rate.asked if rate.asked else 0.0
     stable = rate.stable_bad / rate.stable_asked if rate.stable_asked else None
     samples = int(rate.asked * weight)
-    what = "slow answers" if gate == "latency" else "errors"
+    errors = "errors or refusals" if copies else "errors"
+    what, asked = "slow answers" if gate == "latency" else errors, "copies" if copies else "requests"
     beside = f", stable {percent(stable)}" if stable is not None else ""
-    why = f"{percent(value)} {what} of {rate.asked} requests, limit {percent(limit)}{beside}"
+    why = f"{percent(value)} {what} of {rate.asked} {asked}, limit {percent(limit)}{beside}"
     if verdict is Verdict.NOT_ENOUGH_DATA:
         unsure = f"{why}: not told from chance yet"
-        why = f"{samples} of {needed} {'requests' if weight == 1 else 'clients'}" if samples < needed else unsure
+        why = f"{samples} of {needed} {asked if weight == 1 else 'clients'}" if samples < needed else unsure
     if verdict is Verdict.FAIL and rate.worse >= bar:
         why += f"; odds of {odds(rate.worse)} to 1 that it is worse"
     return Judged(gate, verdict, why, value, limit, stable, samples, needed, rate.worse, alike)
