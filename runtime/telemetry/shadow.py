@@ -133,7 +133,7 @@ def _compare(copy: Copy, status: int, body: bytes) -> None:
 
 
 def _predictions(body: bytes) -> list[Any] | None:
-    """Read the predictions of an answer; a class of one's own may answer any JSON, which is one. None where it is none."""
+    """Read the predictions of an answer. A class may answer any JSON, which is one; None where it is no JSON."""
     try:
         found = msgspec.json.decode(body)
     except msgspec.DecodeError:

@@ -208,6 +208,10 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
             "6:60: retraining.promote: warning: Auto has no alias to move: a better model is only registered",
         ),
         (
+            "rollout: {strategy: Canary, steps: [{traffic: 5, hold: 2h}], gates: {errorRate: 0.1}, deadline: 1h}",
+            "6:99: rollout.deadline: warning: 1h are over before copies and steps are, which last 2h at least",
+        ),
+        (
             "container: {livenessProbe: {httpGet: {}, period: 5s}}",
             "6:15: container.livenessProbe: warning: an instance that does not answer for 15s is replaced",
         ),
@@ -224,6 +228,13 @@ def test_what_depends_on_the_project_is_a_warning(said, lines, warned):
         text = SPEC.replace("region: europe-west1", lines)
 
     assert said(text) == [warned]
+
+
+def test_code_of_the_folder_needs_leave_where_our_server_loads_it(said):
+    """It would not start, minutes after an apply; an image of one's own may load it as it likes."""
+    text = SPEC.replace("  image: gcr.io/acme/app:1\n", "  model: {uri: ./model, framework: custom}\n")
+
+    assert said(text) == ["5:36: model.framework: a class of the model's folder is code"]
 
 
 @pytest.mark.parametrize(
