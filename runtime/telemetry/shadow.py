@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from random import random
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -28,6 +29,8 @@ TIMEOUT_S = 10.0
 WAITING = 100
 WAITING_BYTES = 16 << 20
 PROTOCOLS = frozenset({"json", "v1", "vertex"})
+# Of an answer more is not compared: the other version must cost this one no memory by what it says, either.
+MOST_COMPARED = 1 << 20
 # Marks a copy. The other version may have a shadow too, this one even: a copy of a copy would never end.
 MARK = b"x-mlservice-shadow"
 
@@ -40,6 +43,13 @@ class Copy(msgspec.Struct, frozen=True, gc=False):
     answer: bytes
 
 
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """What the other version answered; no body where that is too large, or did not end in time."""
+
+    status: int
+    body: bytes | None
+
+
 class Place(Protocol):
     """Where copies go."""
 
@@ -49,7 +59,7 @@ class Place(Protocol):
     def took(self) -> None:
         """A copy was taken."""
 
-    def post(self, copy: Copy, client: Any) -> Any:
+    def post(self, copy: Copy, client: Any) -> Told | None:
         """Send one copy; gives the answer, or None where nobody is there. In the thread of copies."""
 
 
@@ -69,11 +79,22 @@ class FixedPlace:
     def took(self) -> None:
         """Nothing follows of it."""
 
-    def post(self, copy: Copy, client: Any) -> Any:
+    def post(self, copy: Copy, client: Any) -> Told:
         """Send it, with a token where it goes to a service of Cloud Run."""
         self._caller = self._caller or Caller(self._audience, client, self._metadata_host)
         headers = {**headers_of(copy.id), **self._caller.headers()}
-        return client.post(self._url, content=copy.body, headers=headers)
+        return posted(client, self._url, copy, headers)
+
+
+def posted(client: Any, url: str, copy: Copy, headers: dict[str, str]) -> Told:
+    """Send a copy, and read as much of the answer as is compared, as long as a request may take."""
+    ends_s, body = monotonic() + TIMEOUT_S, bytearray()
+    with client.stream("POST", url, content=copy.body, headers={**headers, "accept-encoding": "identity"}) as answer:
+        for part in answer.iter_raw():
+            body += part
+            if len(body) > MOST_COMPARED or monotonic() > ends_s:
+                return Told(answer.status_code, None)
+        return Told(answer.status_code, bytes(body))
 
 
 def headers_of(request_id: str) -> dict[str, str]:
@@ -118,22 +139,24 @@ class ShadowCalls:
         for copy in copies:
             answer = self._place.post(copy, self._client)
             if answer is not None:
-                _compare(copy, answer.status_code, answer.content)
+                _compare(copy, answer)
 
 
 def _bytes_of(copy: Copy) -> int:
     return len(copy.body) + len(copy.answer)
 
 
-def _compare(copy: Copy, status: int, body: bytes) -> None:
-    ours, theirs = _predictions(copy.answer), _predictions(body) if status == OK else None
+def _compare(copy: Copy, told: Told) -> None:
+    ours, theirs = _predictions(copy.answer), _predictions(told.body) if told.status == OK else None
     found = difference(ours, theirs) if ours is not None and theirs is not None else None
-    extra = {"request_id": copy.id, "shadow_status": status, **(found or {})}
+    extra = {"request_id": copy.id, "shadow_status": told.status, **(found or {})}
     log.info("shadow compared", extra=extra)
 
 
-def _predictions(body: bytes) -> list[Any] | None:
+def _predictions(body: bytes | None) -> list[Any] | None:
     """Read the predictions of an answer. A class may answer any JSON, which is one; None where it is no JSON."""
+    if body is None or len(body) > MOST_COMPARED:
+        return None
     try:
         found = msgspec.json.decode(body)
     except msgspec.DecodeError:

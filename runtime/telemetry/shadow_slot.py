@@ -15,13 +15,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from runtime.configuration.identity import FLAVOR, HOSTED, TAG_END, Caller
-from runtime.telemetry.shadow import headers_of
+from runtime.telemetry.shadow import headers_of, posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.configuration.options import Options
-    from runtime.telemetry.shadow import Copy
+    from runtime.telemetry.shadow import Copy, Told
 
 log = logging.getLogger("runtime.shadow")
 
@@ -48,6 +48,7 @@ class TaggedPlace:
         self._options = options
         self._clock = clock
         self._opens_s = 0.0
+        self._rests_until_s = 0.0
         self._name = ""
         self._caller: Any = None
         self._told = False
@@ -60,25 +61,28 @@ class TaggedPlace:
         """The next copy is taken a little later."""
         self._opens_s = max(self._opens_s, self._clock() + EVERY_S)
 
-    def post(self, copy: Copy, client: Any) -> Any:
-        """Send it. Where nobody answers to it, the next one waits."""
+    def post(self, copy: Copy, client: Any) -> Told | None:
+        """Send it. Where nobody answers to it, the next one waits, and those that wait already are dropped."""
+        if self._clock() < self._rests_until_s:
+            return None
         try:
             answer = self._sent(copy, client)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - nothing of it is this server's trouble
             self._rest()
-            raise
-        if answer.status_code not in NOBODY:
+            log.warning("a copy of a request has no answer", extra={"error": repr(error), "host": self._name})
+            return None
+        if answer.status not in NOBODY:
             return answer
         self._rest()
-        if answer.status_code != 404 and not self._told:  # noqa: PLR2004 - not there, as nearly always
+        if answer.status != 404 and not self._told:  # noqa: PLR2004 - not there, as nearly always
             self._told = True
-            log.warning("copies of requests are refused", extra={"status": answer.status_code, "host": self._name})
+            log.warning("copies of requests are refused", extra={"status": answer.status, "host": self._name})
         return None
 
     def _rest(self) -> None:
-        self._opens_s = self._clock() + REST_S
+        self._opens_s = self._rests_until_s = self._clock() + REST_S
 
-    def _sent(self, copy: Copy, client: Any) -> Any:
+    def _sent(self, copy: Copy, client: Any) -> Told:
         tag, host = self._options.shadow_tag, self._options.run_app_host
         if not self._name:
             self._name = self._own_name(client)
@@ -86,9 +90,7 @@ class TaggedPlace:
         name = f"{tag}{TAG_END}{self._name}"
         # An id of its own: whoever joins what came later with what was predicted finds each request once.
         headers = {**headers_of(f"{PREFIX}{copy.id}"[:LONGEST_ID]), **self._caller.headers(), "host": name}
-        return client.post(
-            f"http://{host}{PATH}" if host else f"https://{name}{PATH}", content=copy.body, headers=headers
-        )
+        return posted(client, f"http://{host}{PATH}" if host else f"https://{name}{PATH}", copy, headers)
 
     def _own_name(self, client: Any) -> str:
         """Ask for the name of this service on run.app."""

@@ -10,7 +10,7 @@ from reconciler.core.rollout.forecast import ends, lacking_words, step_ends
 from reconciler.core.rollout.judging import Verdict, excused
 from reconciler.core.rollout.position import Phase
 from reconciler.core.rollout.series import Count, Seen, Series
-from tests.rollout.test_deciding import BLUE_GREEN, CANARY, order, world
+from tests.rollout.test_deciding import BLUE_GREEN, CANARY, copying, order, world
 from tests.rollout.world import GOOD
 
 MINUTE = timedelta(minutes=1)
@@ -61,6 +61,18 @@ def test_what_was_seen_to_be_bad_stays_bad():
     seen = series(here, bad=15)
 
     assert verdicts(here, seen, here.now + timedelta(hours=5))["errors"] is Verdict.FAIL
+
+
+def test_copies_are_called_so_and_are_no_requests_of_anybody():
+    """Whoever reads it looks for no 5xx of users, and the pace is that of what can be copied."""
+    here = copying()
+    assert here.rollout().shadowed
+
+    found = evidence(here.rollout(), series(here, bad=30), here.now)
+
+    [errors] = [each for each in found.gates if each.gate == "errors"]
+    assert errors.why.startswith("100% errors or refusals of 1800 copies")
+    assert found.per_minute == 570
 
 
 def test_nothing_is_judged_that_has_no_traffic():

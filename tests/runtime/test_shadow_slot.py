@@ -3,6 +3,7 @@
 import http.server
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -12,7 +13,7 @@ from runtime.configuration.options import Options
 from runtime.data.answers import Answer, Request
 from runtime.data.seen import Seen
 from runtime.telemetry.metrics import EndpointMetrics
-from runtime.telemetry.shadow import WAITING_BYTES, Copy, ShadowCalls
+from runtime.telemetry.shadow import WAITING_BYTES, Copy, ShadowCalls, Told
 from runtime.telemetry.shadow_slot import EVERY_S, REST_S, TaggedPlace
 
 COPY = Copy("r1", b'{"instances": [[1]]}', b'{"predictions": [1]}')
@@ -101,7 +102,7 @@ def test_who_has_the_tag_gets_copies_as_the_services_own_account(google):
     clock.now += 2 * EVERY_S
 
     [(path, headers, body)] = cloud.copies
-    assert answer.status_code == 200
+    assert answer.status == 200
     assert (path, headers["host"], body) == ("/predict", f"shadow---{NAME}", COPY.body)
     assert (headers["authorization"], headers["x-request-id"]) == ("Bearer h.c.s", "mlservice-shadow-r1")
     assert headers["x-mlservice-shadow"] == "1"
@@ -109,7 +110,7 @@ def test_who_has_the_tag_gets_copies_as_the_services_own_account(google):
     assert (closed, place.open()) == (False, True)
 
 
-def test_where_google_cannot_be_reached_copies_rest(google):
+def test_where_google_cannot_be_reached_copies_rest(google, caplog):
     """A metadata server that is gone costs one try in a while, and says so once."""
     _, host = google
     clock = Clock()
@@ -117,10 +118,41 @@ def test_where_google_cannot_be_reached_copies_rest(google):
         Options(service="churn", shadow_tag="shadow", metadata_host="127.0.0.1:9", run_app_host=host), clock
     )
 
-    with httpx.Client(trust_env=False) as client, pytest.raises(httpx.HTTPError):
-        place.post(COPY, client)
+    with httpx.Client(trust_env=False) as client:
+        assert [place.post(COPY, client) for _ in range(9)] == [None] * 9
 
     assert not place.open()
+    assert [each.getMessage() for each in caplog.records] == ["a copy of a request has no answer"]
+
+
+def test_a_version_that_hangs_has_no_more_copies_that_wait(google, monkeypatch):
+    """The first without an answer ends it for half a minute: what waits is dropped, and not sent when it is old."""
+    cloud, host = google
+    cloud.status, clock = 200, Clock()
+    place = place_of(host, clock)
+    monkeypatch.setattr(cloud, "do_POST", lambda self: self.copies.append(self.path) or threading.Event().wait(0.5))
+
+    with httpx.Client(trust_env=False, timeout=0.2) as client:
+        for _ in range(20):
+            assert place.post(COPY, client) is None
+
+    assert len(cloud.copies) == 1
+
+
+def test_no_more_of_an_answer_is_read_than_is_compared(google, monkeypatch):
+    """The other version must cost this one no memory, whatever it says."""
+    cloud, host = google
+
+    def endless(self):
+        with suppress(OSError):  # nobody reads on
+            self._say(200, b"x" * (64 << 20))
+
+    cloud.status = 200
+    monkeypatch.setattr(cloud, "do_POST", endless)
+    with httpx.Client(trust_env=False) as client:
+        told = place_of(host, Clock()).post(COPY, client)
+
+    assert told == Told(200, None)
 
 
 class Stuck:
@@ -159,7 +191,7 @@ class Says:
     """A version that answers with this."""
 
     def __init__(self, status, body):
-        self._answer = httpx.Response(status, content=body)
+        self._answer = Told(status, body)
 
     def open(self):
         return True

@@ -56,7 +56,7 @@ def evidence(rollout: Rollout, series: Series, now: datetime) -> Evidence:
         now: The time.
     """
     record = rollout.record
-    pace = _pace(series.answers)
+    pace = _pace(series.answers, copies=rollout.shadowed)
     checks = {**series.checks, **(record.checks if record is not None else {})}
     if record is None or not rollout.compared:
         return Evidence((), checks, pace)
@@ -121,10 +121,10 @@ def _or_missing(judged: Judged, seen: Seen, rollout: Rollout, now: datetime) -> 
     return replace(judged, verdict=Verdict.MISSING, why=why, alike=False, stale=not seen.error)
 
 
-def _pace(minutes: Iterable[Count]) -> float | None:
-    """Give requests per minute of late. A minute without a point had none: time counts, not points."""
+def _pace(minutes: Iterable[Count], *, copies: bool) -> float | None:
+    """Give requests per minute of late, without copies of them. A minute without a point had none: time counts."""
     late = list(minutes)[-_PACE:]
     if not late:
         return None
     lasted = (late[-1].at - late[0].at) / _MINUTE + 1
-    return sum(each.candidate + each.stable for each in late) / lasted
+    return sum(each.stable + (0 if copies else each.candidate) for each in late) / lasted
