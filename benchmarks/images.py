@@ -101,7 +101,7 @@ def served(folder: Path, loop: asyncio.AbstractEventLoop) -> dict[str, Callable[
     """Serve a folder, without sockets; gives its doors."""
     loaded = describe(Part("m", "1", folder, ModelSettings()), load(folder, ModelSettings()))
     options = Options()
-    service = Service(ModelSettings(), RuntimeSettings(), options, Records(options, None))
+    service = Service(ModelSettings(), RuntimeSettings(), options, Records(options, RuntimeSettings()))
     service.serve([warmed(loaded, None)], loop)
     codec = GrpcCodec(V2Codec(loaded, options.max_rows), "m", "1")
     binary = service.endpoints[b"/v2/models/m/infer"].handle

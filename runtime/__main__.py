@@ -67,7 +67,7 @@ def service_of(flags: argparse.Namespace, environment: Mapping[str, str]) -> Ser
     from runtime.serving.records import Records  # noqa: PLC0415 - `--help` and wrong usage need no server
     from runtime.serving.service import Service  # noqa: PLC0415 - the same
 
-    return Service(model, runtime, options, Records(options, runtime.shadow))
+    return Service(model, runtime, options, Records(options, runtime))
 
 
 def _in_a_container() -> bool:

@@ -49,7 +49,7 @@ async def main(model: str, rows: int, connections: int) -> None:
     """Print microseconds per request, then the profile."""
     folder = models.build()
     settings = ModelSettings(uri=str(folder / model))
-    service = Service(settings, RuntimeSettings(batching=Batching()), Options(), Records(Options(), None))
+    service = Service(settings, RuntimeSettings(batching=Batching()), Options(), Records(Options(), RuntimeSettings()))
     loop = asyncio.get_running_loop()
     loaded = asyncio.Event()
     service.start_loading(loop, loaded.set)

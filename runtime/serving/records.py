@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from runtime.configuration.identity import Project
+from runtime.configuration.settings import seconds
 from runtime.serving.keys import Keys
 from runtime.telemetry.logs import access_log
 from runtime.telemetry.metrics import Gauge
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.configuration.options import Options
-    from runtime.configuration.settings import Shadow
+    from runtime.configuration.settings import RuntimeSettings
     from runtime.data.models import Loaded
     from runtime.data.seen import Seen
     from runtime.serving.engine import Endpoint
@@ -33,17 +34,17 @@ class Records:
 
     Args:
         options: What is on.
-        shadow: From the spec.
+        runtime: From the spec.
         sink: Where the prediction log goes, instead of where the options say.
     """
 
-    def __init__(self, options: Options, shadow: Shadow | None, sink: Sink | None = None) -> None:
+    def __init__(self, options: Options, runtime: RuntimeSettings, sink: Sink | None = None) -> None:
         self.keys = Keys(options.api_keys) or None  # without any, a request pays one comparison and no digest
         self._options = options
         self._access = access_log(
             options.access_log, Project(options.project, options.metadata_host if options.service else "")
         )
-        self._shadow = _shadow_calls(options, shadow)
+        self._shadow = _shadow_calls(options, runtime)
         sink = sink or _sink(options.prediction_log)
         columns, where = options.prediction_log_columns, (options.service, options.revision)
         self._predictions = (
@@ -106,13 +107,13 @@ class Records:
         return found if self._shadow is None else [*found, self._shadow.background]
 
 
-def _shadow_calls(options: Options, shadow: Shadow | None) -> ShadowCalls | None:
+def _shadow_calls(options: Options, runtime: RuntimeSettings) -> ShadowCalls | None:
     """Give what copies requests: to the URL that was said, else to who carries the tag; None for nobody."""
-    if shadow is not None:
-        return ShadowCalls(FixedPlace(shadow, options), shadow.percent)
+    if runtime.shadow is not None:
+        return ShadowCalls(FixedPlace(runtime.shadow, options), runtime.shadow.percent)
     if not options.shadow_tag or not options.service:
         return None
-    return ShadowCalls(TaggedPlace(options), options.shadow_percent)
+    return ShadowCalls(TaggedPlace(options, patience_s=seconds(runtime.timeout)), options.shadow_percent)
 
 
 def _sink(name: str) -> Sink | None:

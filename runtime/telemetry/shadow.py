@@ -86,10 +86,11 @@ class FixedPlace:
         return posted(client, self._url, copy, headers)
 
 
-def posted(client: Any, url: str, copy: Copy, headers: dict[str, str]) -> Told:
-    """Send a copy, and read as much of the answer as is compared, as long as a request may take."""
-    ends_s, body = monotonic() + TIMEOUT_S, bytearray()
-    with client.stream("POST", url, content=copy.body, headers={**headers, "accept-encoding": "identity"}) as answer:
+def posted(client: Any, url: str, copy: Copy, headers: dict[str, str], patience_s: float = TIMEOUT_S) -> Told:
+    """Send a copy, and read as much of the answer as is compared."""
+    ends_s, body = monotonic() + patience_s, bytearray()
+    plain = {**headers, "accept-encoding": "identity"}
+    with client.stream("POST", url, content=copy.body, headers=plain, timeout=patience_s) as answer:
         for part in answer.iter_raw():
             body += part
             if len(body) > MOST_COMPARED or monotonic() > ends_s:

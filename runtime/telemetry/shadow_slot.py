@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from runtime.configuration.identity import FLAVOR, HOSTED, TAG_END, Caller
-from runtime.telemetry.shadow import headers_of, posted
+from runtime.telemetry.shadow import TIMEOUT_S, headers_of, posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,7 @@ PATH = "/predict"
 NUMBER_PATH = "/computeMetadata/v1/project/numeric-project-id"
 REGION_PATH = "/computeMetadata/v1/instance/region"
 REST_S = 30.0
+LATER_S = 5.0  # than Google's front end, which ends a request with a 504 that counts
 # A copy costs the thread of requests a millisecond; more of them tell nothing that these do not.
 EVERY_S = 1 / 20
 NOBODY = frozenset({401, 403, 404})
@@ -42,10 +43,15 @@ class TaggedPlace:
     Args:
         options: Which tag, and who this is.
         clock: Seconds that only go forward.
+        patience_s: How long a request may take. Who hangs up before has Google count a 499, of a version that may
+            only be slow to start, and no error of one that hangs.
     """
 
-    def __init__(self, options: Options, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, options: Options, clock: Callable[[], float] = monotonic, *, patience_s: float = TIMEOUT_S
+    ) -> None:
         self._options = options
+        self._patience_s = patience_s + LATER_S
         self._clock = clock
         self._opens_s = 0.0
         self._rests_until_s = 0.0
@@ -90,7 +96,9 @@ class TaggedPlace:
         name = f"{tag}{TAG_END}{self._name}"
         # An id of its own: whoever joins what came later with what was predicted finds each request once.
         headers = {**headers_of(f"{PREFIX}{copy.id}"[:LONGEST_ID]), **self._caller.headers(), "host": name}
-        return posted(client, f"http://{host}{PATH}" if host else f"https://{name}{PATH}", copy, headers)
+        return posted(
+            client, f"http://{host}{PATH}" if host else f"https://{name}{PATH}", copy, headers, self._patience_s
+        )
 
     def _own_name(self, client: Any) -> str:
         """Ask for the name of this service on run.app."""

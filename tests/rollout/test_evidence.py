@@ -71,7 +71,7 @@ def test_copies_are_called_so_and_are_no_requests_of_anybody():
     found = evidence(here.rollout(), series(here, bad=30), here.now)
 
     [errors] = [each for each in found.gates if each.gate == "errors"]
-    assert errors.why.startswith("100% errors or refusals of 1800 copies")
+    assert errors.why.startswith("100 % errors or refusals of 1800 copies")
     assert found.per_minute == 570
 
 

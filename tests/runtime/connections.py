@@ -102,7 +102,7 @@ def doubling(loop: virtual_time.VirtualLoop, queue: Queue | None = None, **optio
     lent = queue or Queue(loop, model=Doubling(inputs=TABLE))
     runtime = RuntimeSettings(timeout=options.pop("timeout", "300s"))
     settings = Options(**options)
-    service = Loaded(ModelSettings(), runtime, settings, Records(settings, None), loop.time, lent.worker)
+    service = Loaded(ModelSettings(), runtime, settings, Records(settings, runtime), loop.time, lent.worker)
     loaded = describe(Part("m", "1", Path(), ModelSettings()), lent.model)
     service.serve([Warm(loaded, lent.cost, lent.limits.max_rows)], loop)
     return service

@@ -20,7 +20,7 @@ from runtime.serving.service import Service
 @pytest.mark.anyio
 async def test_a_route_that_raises_answers_like_everything_else():
     """A fault in a route of the user's is JSON with `error`, and says nothing of the reason."""
-    app = build(Service(ModelSettings(), RuntimeSettings(), Options(), Records(Options(), None)))
+    app = build(Service(ModelSettings(), RuntimeSettings(), Options(), Records(Options(), RuntimeSettings())))
 
     @app.get("/mine")
     async def mine() -> None:

@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.__main__ import parser, service_of
+from runtime.configuration.settings import RuntimeSettings
 from runtime.data.answers import Request
 from runtime.data.outputs import Outputs
 from runtime.data.seen import Seen
@@ -522,7 +523,7 @@ def test_what_follows_requests_is_imported_by_who_loads_the_models(specs, caplog
     flags = parser({}).parse_args([str(specs / "iris" / "model")])
     service, sink = service_of(flags, {}), Begun()
     sink.service = service
-    service.records = Records(service.options, None, sink)
+    service.records = Records(service.options, RuntimeSettings(), sink)
 
     async def ready():
         done = asyncio.Event()

@@ -69,8 +69,9 @@ def google() -> Iterator[tuple[type[Google], str]]:
     server.server_close()
 
 
-def place_of(host: str, clock: Clock) -> TaggedPlace:
-    return TaggedPlace(Options(service="churn", shadow_tag="shadow", metadata_host=host, run_app_host=host), clock)
+def place_of(host: str, clock: Clock, patience_s: float = PATIENCE_S) -> TaggedPlace:
+    told = Options(service="churn", shadow_tag="shadow", metadata_host=host, run_app_host=host)
+    return TaggedPlace(told, clock, patience_s=patience_s)
 
 
 @pytest.mark.parametrize("status", [404, 403, 401])
@@ -129,14 +130,28 @@ def test_a_version_that_hangs_has_no_more_copies_that_wait(google, monkeypatch):
     """The first without an answer ends it for half a minute: what waits is dropped, and not sent when it is old."""
     cloud, host = google
     cloud.status, clock = 200, Clock()
-    place = place_of(host, clock)
+    monkeypatch.setattr("runtime.telemetry.shadow_slot.LATER_S", 0.0)
+    place = place_of(host, clock, patience_s=0.2)
     monkeypatch.setattr(cloud, "do_POST", lambda self: self.copies.append(self.path) or threading.Event().wait(0.5))
 
-    with httpx.Client(trust_env=False, timeout=0.2) as client:
+    with httpx.Client(trust_env=False) as client:
         for _ in range(20):
             assert place.post(COPY, client) is None
 
     assert len(cloud.copies) == 1
+
+
+def test_a_version_that_is_slow_has_as_long_as_a_request_may_take(google, monkeypatch):
+    """Who hung up before would make evidence: a 499, of a version that needs its time to start."""
+    cloud, host = google
+    cloud.status, slow = 200, cloud.do_POST
+    monkeypatch.setattr("runtime.telemetry.shadow.TIMEOUT_S", 0.1)
+    monkeypatch.setattr(cloud, "do_POST", lambda self: threading.Event().wait(0.5) or slow(self))
+
+    with httpx.Client(trust_env=False, timeout=0.1) as client:
+        told = place_of(host, Clock()).post(COPY, client)
+
+    assert (told.status, len(cloud.copies)) == (200, 1)
 
 
 def test_no_more_of_an_answer_is_read_than_is_compared(google, monkeypatch):

@@ -56,7 +56,7 @@ class House:
         assert loaded.layout is not None
         self.loop = asyncio.new_event_loop()
         options = Options(vertex_predict=VERTEX)
-        service = Service(settings, RuntimeSettings(), options, Records(options, None))
+        service = Service(settings, RuntimeSettings(), options, Records(options, RuntimeSettings()))
         service.serve([warmed(loaded, None)], self.loop)
         self.endpoints = {path.decode(): endpoint for path, endpoint in service.endpoints.items()}
         codec = GrpcCodec(V2Codec(loaded, options.max_rows), "m", "1")
