@@ -47,6 +47,11 @@ _FUNCTIONS = frozenset(
     name for name in TRUSTED if name.rpartition(".")[2].islower() and not name.startswith(("functools.", "numpy."))
 )
 
+_LONGEST = 64 << 20
+"""Bytes of what describes a file's objects."""
+_SURELY_FINE, _MOST_TIMES = 256 << 20, 100
+"""Bytes that a file may unpack to whatever it is; beyond, how many times its own."""
+
 
 def read(file: Path, settings: ModelSettings) -> Any:
     """Make the object of a file.
@@ -72,6 +77,7 @@ def _read(file: Path, settings: ModelSettings) -> Any:
     named = set(settings.trusted_types)
     trusted = [*TRUSTED, *named]
     with ZipFile(file) as content:
+        _check_sizes(content, file)
         node = get_tree(*read_schema(content), trusted=trusted)
         nodes, objects = list(skops_nodes.each(node)), _objects()
         strange = skops_nodes.strange(nodes, objects, {*trusted})
@@ -84,6 +90,18 @@ def _read(file: Path, settings: ModelSettings) -> Any:
     sklearn_parts.check(made, named)
     sklearn_trees.check(made)
     return made
+
+
+def _check_sizes(content: ZipFile, file: Path) -> None:
+    """Refuse what unpacks to far more than it is, before anything is.
+
+    Raises:
+        LoadError: It does, or describes itself at a length that no model has.
+    """
+    sizes = {each.filename: each.file_size for each in content.infolist()}
+    most = max(_SURELY_FINE, _MOST_TIMES * file.stat().st_size)
+    if sum(sizes.values()) > most or sizes.get("schema.json", 0) > _LONGEST:
+        raise LoadError(f"{file.name} is refused: it unpacks to {sum(sizes.values()) >> 20} MiB, which no model needs")
 
 
 def _objects() -> set[str]:

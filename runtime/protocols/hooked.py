@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("runtime")
 
+_LONGEST = 2000
+"""Characters of a class's refusal that its caller is told."""
+
 _parse = msgspec.json.Decoder().decode
 
 
@@ -43,8 +46,10 @@ class HookedCodec:
         try:
             column[0] = self._decode(body)
         except ValueError as error:
-            raise Refused(422, str(error)) from error
-        except Exception as error:
+            # Whatever it says: half a character could not be sent, and a caller needs no page of it.
+            told = str(error)[:_LONGEST].encode(errors="replace").decode()
+            raise Refused(422, told) from error
+        except BaseException as error:
             log.exception("decode failed")
             raise Refused(500, "the model failed; the log has the reason") from error
         return Query({OBJECT: column}, 1, (OUTPUT,), self)
@@ -53,7 +58,12 @@ class HookedCodec:
         """Write what the class's `encode` makes of the output, else the output as it is."""
         del query, stop  # one row per request
         output = outputs.arrays[OUTPUT][start]
-        body = output if self._encode is None else self._encode(output)
+        try:
+            body = output if self._encode is None else self._encode(output)
+        except Exception:
+            raise
+        except BaseException as error:  # a class may end so: the server does not
+            raise RuntimeError(f"encode raised {type(error).__name__}") from error
         return Answer(200, msgspec.json.encode(body, enc_hook=plain))
 
     def error(self, refused: Refused) -> Answer:

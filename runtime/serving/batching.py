@@ -325,7 +325,7 @@ class Batcher:
             }
             told = {"parameters": first.parameters or {}} if self._takes_parameters else {}
             return of_rows(self._predict(inputs, first.outputs, **told), sum([work.rows for work in batch]))
-        except (Exception, SystemExit, GeneratorExit) as error:  # its callers get a 500, the log gets the traceback
+        except BaseException as error:  # its callers get a 500, the log gets the traceback
             log.exception("predict failed", extra={"rows": sum(work.rows for work in batch)})
             if not isinstance(error, Exception):  # a class of the user's may end so: the server does not
                 return RuntimeError(f"the model raised {type(error).__name__}")

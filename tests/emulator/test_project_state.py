@@ -161,5 +161,5 @@ def test_a_quota_is_what_was_granted_in_a_region_and_the_default_elsewhere(emula
 
     assert made.quota_config.granted_value == 8
     assert found == [({"region": "europe-west1"}, 8), ({}, 3)]
-    with pytest.raises(exceptions.NotFound):
+    with pytest.raises(exceptions.MethodNotImplemented):
         list(quotas.list_quota_infos(parent=f"{parent}/services/pubsub.googleapis.com"))

@@ -234,7 +234,15 @@ def test_predict_that_raises(serve, tmp_path):
     assert server.post("/predict", {"instances": [[1, 1]]}).json() == {"predictions": [1.0]}
 
 
-@pytest.mark.parametrize("ending", ["import sys; sys.exit(0)", "raise GeneratorExit"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "import sys; sys.exit(0)",
+        "raise GeneratorExit",
+        "import asyncio; raise asyncio.CancelledError",
+        "raise BaseException",
+    ],
+)
 def test_predict_that_ends_its_thread(serve, tmp_path, ending):
     """Its caller has a 500 as for any other error, and whoever comes behind it an answer."""
     source = (
@@ -249,6 +257,30 @@ def test_predict_that_ends_its_thread(serve, tmp_path, ending):
     assert server.post("/predict", {"instances": [[6, 1]]}).status_code == 500
     assert "predict failed" in server.log.read_text()
     assert server.post("/predict", {"instances": [[1, 1]]}).json() == {"predictions": [1.0]}
+
+
+@pytest.mark.parametrize("hook", ["decode", "encode"])
+@pytest.mark.parametrize("ending", ["raise SystemExit(0)", "import asyncio; raise asyncio.CancelledError"])
+def test_a_hook_that_ends_the_process(serve, tmp_path, hook, ending):
+    """The same around the prediction; what a class refuses in odd words is sent all the same."""
+    source = (
+        "class Model:\n"
+        "    def decode(self, body):\n"
+        "        if body == 'odd': raise ValueError('\\ud800\\0' * 3000)\n"
+        f"        if body == 'decode': {ending}\n"
+        "        return body\n"
+        "    def predict(self, one): return one\n"
+        "    def encode(self, one):\n"
+        f"        if one == 'encode': {ending}\n"
+        "        return {'said': one}\n"
+    )
+    folder, model = custom(tmp_path, source)
+    server = serve(folder, model=model)
+
+    assert server.post("/predict", hook).status_code == 500
+    refused = server.post("/predict", "odd")
+    assert (refused.status_code, len(refused.json()["error"])) == (422, 2000)
+    assert server.post("/predict", "fine").json() == {"said": "fine"}
 
 
 def predicted(tmp_path, source, a):

@@ -351,6 +351,19 @@ def rewritten(file: Path, edit: Callable[[str], str]) -> None:
             written.writestr(name, content)
 
 
+def test_a_file_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path):
+    """Its description would be read into memory whole, before anything of it is looked at."""
+    SKOPS.dump(LogisticRegression().fit(ROWS, LABEL), tmp_path / "model.skops")
+    with zipfile.ZipFile(tmp_path / "model.skops") as given:
+        held = {name: given.read(name) for name in given.namelist()}
+    with zipfile.ZipFile(tmp_path / "model.skops", "w", zipfile.ZIP_DEFLATED) as written:
+        for name, content in held.items():
+            written.writestr(name, content + b" " * (65 << 20 if name == "schema.json" else 0))
+
+    with pytest.raises(LoadError, match=r"model\.skops is refused: it unpacks to 65 MiB, which no model needs"):
+        load(tmp_path, ModelSettings())
+
+
 def test_what_is_made_is_what_was_named(tmp_path):
     """A trusted name makes nothing else trusted."""
     SKOPS.dump(LogisticRegression().fit(ROWS, LABEL).sparsify(), tmp_path / "model.skops")

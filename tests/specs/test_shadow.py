@@ -116,7 +116,7 @@ def test_what_users_ask_is_copied_and_judged_before_any_traffic(service):
     said = service.passed(wanted(most=5))
 
     assert service.shares() == {first: 100}, said
-    assert "was rejected (errors: 100 % errors of" in said, said
+    assert "was rejected (errors: 100 % errors or refusals of" in said, said
     assert "shadow" not in service.tags()
 
     service.passed(wanted(V="2"))

@@ -241,7 +241,12 @@ def _logging(service: MLService, facts: Facts) -> dict[str, str]:
 def _shadow(spec: Spec) -> dict[str, str]:
     """Tell the server whose tag it is to look for: who has it gets copies of requests."""
     said = spec.rollout.shadow
-    return {SHADOW_ENV: SHADOW, SHADOW_PERCENT_ENV: str(said.percent)} if said is not None else {}
+    return {SHADOW_ENV: SHADOW, SHADOW_PERCENT_ENV: str(said.percent)} if said is not None and _copied(spec) else {}
+
+
+def _copied(spec: Spec) -> bool:
+    """Tell whether a rollout of this strategy has copies: by others nobody moves the tag."""
+    return spec.rollout.strategy in {Strategy.CANARY, Strategy.BLUE_GREEN}
 
 
 def _model_section(service: MLService, facts: Facts) -> dict[str, Any]:
@@ -336,7 +341,7 @@ def _invokers(service: MLService, facts: Facts) -> Iterator[Desired[IamMember]]:
 def _copies(service: MLService) -> bool:
     """Tell whether its server calls another version of it, where callers are asked who they are."""
     spec = service.spec
-    return spec.rollout.shadow is not None and spec.access.authentication is Authentication.IAM
+    return spec.rollout.shadow is not None and _copied(spec) and spec.access.authentication is Authentication.IAM
 
 
 def _never_everyone(service: MLService) -> Iterator[Unwanted]:
