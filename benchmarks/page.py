@@ -34,6 +34,7 @@ FLEETS = {200: 30, 2000: 3}
 AUDIENCE = "/projects/1/locations/us-central1/services/page"
 CHROMIUM = Path("/usr/bin/chromium")
 STARTS, PAINTS, UNCHANGED = 3, 5, 100
+PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 VIEWS = ("/", "/cost", "/changes", "/operator")
 _PAGE = """
 import sys
@@ -194,8 +195,10 @@ def painted(address: str, headers: dict[str, str]) -> tuple[float, int]:
             files: list[str] = []
             page.on("request", lambda request, files=files: files.append(request.url))
             page.goto(address)
-            page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
-            taken.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+            # Asked from outside: what the page itself asks again, its policy refuses.
+            while (painted_ms := page.evaluate(PAINTED)) is None:
+                page.wait_for_timeout(20)
+            taken.append(painted_ms)
             asked = len([each for each in files if not each.startswith("data:")])
             context.close()
         browser.close()

@@ -64,6 +64,6 @@ def seen(chromium, address, operator):
 
         expect(row).to_contain_text("20 %, step 1 of 3", timeout=LONG_MS)
         sentence = "heard.some((each) => each.startsWith('churn: rolling out, 20 % of requests'))"
-        opened.page.wait_for_function(sentence, timeout=LONG_MS)
+        opened.until(sentence, patience_ms=LONG_MS)
         expect(row).to_contain_text("holds, until about", timeout=LONG_MS)
         assert opened.troubles == []

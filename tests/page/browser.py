@@ -29,6 +29,7 @@ AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 PATIENCE_MS = 60_000
 """How long something may take to be seen; nothing is claimed of it."""
+_AGAIN_MS = 50
 SEES = """
 addEventListener('securitypolicyviolation', (event) => {
   (window.violations ??= []).push(`${event.violatedDirective}: ${event.blockedURI}`);
@@ -83,6 +84,19 @@ class Tab:
     def sideways(self) -> int:
         """How many pixels of the page are beyond the right edge."""
         return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+    def until(self, expression: str, *, patience_ms: int = PATIENCE_MS) -> None:
+        """Wait until something holds in the page, asked from outside: its policy refuses what it would ask again.
+
+        Args:
+            expression: Of JavaScript.
+            patience_ms: How long.
+        """
+        for _ in range(patience_ms // _AGAIN_MS):
+            if self.page.evaluate(expression):
+                return
+            self.page.wait_for_timeout(_AGAIN_MS)
+        raise AssertionError(f"never: {expression}")
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def test_what_should_not_happen_would_be_seen(chromium, place):
               console.error('broken');
             }"""
         )
-        opened.page.wait_for_function("(window.violations ?? []).length >= 2")
+        opened.until("(window.violations ?? []).length >= 2")
 
         assert any(each.startswith("image-alt") for each in opened.axe())
         assert any("broken" in each for each in opened.troubles)
