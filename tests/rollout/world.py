@@ -183,7 +183,8 @@ class World:
             assert frozen_until(policy.freezes, policy.zone, self.now) is None or rollout.record.first
             assert not rollout.record.paused or over or rollout.record.first
         if rise and policy.mode is GateMode.ENFORCE and not over:
-            judged = rollout.phase is Phase.STEP or rollout.shadowed
+            # Copies that the spec asks for no more are over: whoever took the word out wants them not to be waited for.
+            judged = rollout.phase is Phase.STEP or (rollout.shadowed and policy.shadow_s is not None)
             assert not evidence.of(Verdict.FAIL)
             assert not judged or not evidence.of(Verdict.MISSING)
             late = self.now - rollout.record.started >= timedelta(seconds=policy.deadline_s)
