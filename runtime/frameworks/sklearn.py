@@ -67,7 +67,7 @@ class SklearnModel:
         self._order: tuple[int, ...] | None = None
         self._direct: Direct | None = None
         self._table = None if self._given else self._agreed(features, file, text=text)
-        if not (text or self._given) and self._takes_half(features):
+        if not (text or self._given) and self._takes_singles(features):
             self.inputs = (replace(self.inputs[0], datatype="FP32"),)
         self._tables = self._tables and self._has_tables(features)
         self.outputs = self._output_specs(features)
@@ -98,7 +98,7 @@ class SklearnModel:
             return self._guessed_specs()
         return tuple(TensorSpec(name, datatype_of(found[name]), (-1, *found[name].shape[1:])) for name in names)
 
-    def _takes_half(self, features: Mapping[str, Feature]) -> bool:
+    def _takes_singles(self, features: Mapping[str, Feature]) -> bool:
         """Whether it takes 32-bit floats alone, as clusters do that were found among such: their code is compiled."""
         try:
             self.predict({INPUT: _row(self.inputs[0], features)}, (LABEL,))
