@@ -197,10 +197,10 @@ def prepare(http: httpx.Client, names: Placeholders, case: Case, step: dict[str,
     wait_for(http, answer)
 
 
-def drop(body: dict[str, Any], path: list[str]) -> None:
-    """Leave a field out of a body."""
+def drop(body: Any, path: list[str]) -> None:
+    """Leave a field out of a body; an item of a list is named by its number."""
     for key in path[:-1]:
-        body = body[key]
+        body = body[int(key)] if isinstance(body, list) else body[key]
     body.pop(path[-1])
 
 
