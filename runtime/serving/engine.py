@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
     Respond = Callable[[Answer], None]
     Follow = Callable[[Seen], None]
+    Sample = tuple[Callable[[], bool], Follow]
 
 log = logging.getLogger("runtime")
 
-SERVER_ERROR = 500
+OK, SERVER_ERROR = 200, 500
 
 
 class Endpoint:
@@ -41,6 +42,8 @@ class Endpoint:
         max_body: Bytes that a body may have once it is unpacked.
         followers: Called with each finished request, after its answer was given. They must be quick, and not raise.
         failures: The same, for answers of 500 and above only.
+        sample: Tells whether it follows this one, of those that were predicted; and what then does. Asked first: of one
+            that it does not follow no more is made.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Endpoint:
         max_body: int = MAX_BODY_BYTES,
         followers: tuple[Follow, ...] = (),
         failures: tuple[Follow, ...] = (),
+        sample: Sample | None = None,
     ) -> None:
         self.codec = codec
         self.timeout_s = timeout_s
@@ -64,6 +68,8 @@ class Endpoint:
         self._max_body = max_body
         self._followers = followers
         self._failures = failures
+        self._wants = None if sample is None else sample[0]
+        self._with_sample = followers if sample is None else (*followers, sample[1])
 
     def handle(self, request: Request, respond: Respond) -> Work | None:
         """Answer one request; `respond` is called once, now or later.
@@ -127,11 +133,15 @@ class Endpoint:
         outputs: Outputs | None = None,
     ) -> None:
         """Count a request that was answered, and tell the followers."""
-        metrics = self.metrics
-        metrics.answers[answer.status] += 1
-        if self._followers or answer.status >= SERVER_ERROR:
+        metrics, followers, status = self.metrics, self._followers, answer.status
+        metrics.answers[status] += 1
+        if status >= SERVER_ERROR:
+            followers = (*followers, *self._failures)
+        elif self._wants is not None and status == OK and outputs is not None and self._wants():
+            followers = self._with_sample
+        if followers:
             seen = Seen(request, answer, metrics, started, ended, call, outputs)
-            for follow in self._followers if answer.status < SERVER_ERROR else (*self._followers, *self._failures):
+            for follow in followers:
                 follow(seen)
 
 

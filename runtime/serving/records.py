@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runtime.configuration.settings import RuntimeSettings
     from runtime.data.models import Loaded
     from runtime.data.seen import Seen
-    from runtime.serving.engine import Endpoint
+    from runtime.serving.engine import Endpoint, Sample
     from runtime.telemetry.background import Background
     from runtime.telemetry.prediction_log import Sink
 
@@ -65,16 +65,18 @@ class Records:
                 except Exception:  # models serve all the same
                     log.exception("what follows requests is not ready")
 
-    def followers(self, loaded: Loaded) -> tuple[Callable[[Seen], None], ...]:
-        """Give what follows the requests of one model."""
+    def followers(self) -> tuple[Callable[[Seen], None], ...]:
+        """Give what follows all requests."""
         found: list[Callable[[Seen], None]] = [self._access] if self._options.access_log else []
         if self._trace is not None:
             found.append(self._trace)
-        if self._predictions is not None:
-            found.append(self._predictions.follower(loaded))
         if self._shadow is not None:
             found.append(self._shadow.follow)
         return tuple(found)
+
+    def sample(self, loaded: Loaded) -> Sample | None:
+        """Give what follows a share of the requests of one model, and what tells which."""
+        return None if self._predictions is None else (self._predictions.wants, self._predictions.follower(loaded))
 
     def failures(self) -> tuple[Callable[[Seen], None], ...]:
         """Give what follows only requests that failed: the access log, where it does not follow all of them."""

@@ -235,6 +235,7 @@ class Service:
             metrics,
             keys=self.records.keys,
             max_body=self.max_body,
-            followers=self.records.followers(served.loaded),
+            followers=self.records.followers(),
             failures=self.records.failures(),
+            sample=self.records.sample(served.loaded),
         )

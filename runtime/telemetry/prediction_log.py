@@ -12,7 +12,7 @@ import sys
 from collections import deque
 from pathlib import Path
 from random import random
-from time import time
+from time import thread_time, time
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -32,7 +32,6 @@ log = logging.getLogger("runtime")
 Batch = list[list[bytes]]
 """Records of requests."""
 
-OK = 200
 WAITING, AT_ONCE = 20_000, 1000
 """Requests that may wait, and that one call of the sink gets, about: a slow topic takes a second for a thousand."""
 GATHER_S = 0.1
@@ -40,11 +39,18 @@ HEAVIEST = 64 << 20
 """Bytes that may wait, before they are records and again after."""
 CELLS = 4096
 """Values that one turn makes records of: half a millisecond."""
-TOGETHER = 32
-"""Requests that are worth a turn: what they hold is let go while the processor has it at hand. A request among ten
-thousand that wait costs three times as much to hold."""
+TOGETHER, TOGETHER_BYTES = 8, 1 << 15
+"""Requests that are worth a turn, or bytes of them: what they hold is let go while the processor has it at hand. A
+request among ten thousand that wait costs three times as much to hold."""
+BEHIND, BEHIND_BYTES = 16, 1 << 16
+"""Requests, or bytes of them, that wait at most while there is no time for them. From half of that on, a part of those
+that come is dropped before anything is done for it, the larger the more wait: what is asked does not matter."""
 _BESIDE = 1024
 """Bytes that a request holds beside its body: headers, the answer, objects."""
+SHARE = 0.12
+"""Of the time of a loop that is never idle, for a log of all requests, with the sending of it."""
+LEAST_SHARE = 0.005
+"""The same for a log of next to none: a rate of one in a hundred is cheap, and should not wait for an idle loop."""
 
 
 class Sink(Protocol):
@@ -112,11 +118,14 @@ class PredictionLog:
         self._begun: list[bytes] = []  # records of a request that goes in several turns
         self._begun_bytes = 0  # of them, in what is held
         self._dropped = self._failed = 0
-        self._turns = Turns(self._turn)
+        self._sink = sink
+        self._sending_s = 0.0
+        # Who wants a tenth of the requests wants it to cost a tenth.
+        self._turns = Turns(self._turn, LEAST_SHARE + (SHARE - LEAST_SHARE) * rate, lambda: self._sending_s)
         self.begin = sink.begin
         self._sent: Background[Batch] = Background(
             self.name,
-            lambda batches: sink.write([records for batch in batches for records in batch]),
+            self._write,
             size=WAITING,
             at_once=AT_ONCE,
             count=len,
@@ -140,17 +149,28 @@ class PredictionLog:
         """Requests that no record could be made of, or that the sink lost."""
         return self._failed + self._sent.failed
 
+    def wants(self) -> bool:
+        """Tell whether a request that was predicted is taken: it is in the sample, and there is time for it."""
+        if random() >= self._rate:  # noqa: S311 - a sample
+            return False
+        if not self._turns.behind:
+            return True
+        full = max(len(self._waiting) / BEHIND, self._held / BEHIND_BYTES)
+        if random() >= 2 * full - 1:  # noqa: S311 - a sample
+            return True
+        self._dropped += 1
+        return False
+
     def follower(self, loaded: Loaded) -> Callable[[Seen], None]:
-        """Give what takes a model's requests that were predicted and are in the sample."""
+        """Give what takes those requests of a model that are wanted."""
         rows = Rows(loaded, self._columns, self._where)
-        take, rate = self._take, self._rate
+        take = self._take
 
         def follow(seen: Seen) -> None:
-            if random() < rate and seen.answer.status == OK and seen.outputs is not None:  # noqa: S311 - a sample
-                call = seen.call
-                # Its body, and its rows as numbers of a like size.
-                weight = 2 * len(seen.request.body) + _BESIDE
-                take(Part(time(), rows, seen, 0, call.stop - call.start if call else 0, weight))
+            call = seen.call
+            # Its body, and its rows as numbers of a like size.
+            weight = 2 * len(seen.request.body) + _BESIDE
+            take(Part(time(), rows, seen, 0, call.stop - call.start if call else 0, weight))
 
         return follow
 
@@ -169,7 +189,7 @@ class PredictionLog:
             return
         self._held += part.weight
         self._waiting.append(part)
-        self._turns.plan(soon=len(self._waiting) >= TOGETHER)
+        self._turns.plan(soon=len(self._waiting) >= TOGETHER or self._held >= TOGETHER_BYTES)
 
     def _turn(self) -> bool:
         """Make some records; tells whether more are to be made."""
@@ -223,6 +243,14 @@ class PredictionLog:
         size = sum(map(len, records))
         self._begun_bytes += size
         self._held += size
+
+    def _write(self, batches: list[Batch]) -> int:
+        """Have the sink take records, in its thread; what it costs is taken from the turns."""
+        began = thread_time()
+        try:
+            return self._sink.write([records for batch in batches for records in batch])
+        finally:
+            self._sending_s += thread_time() - began
 
     def _send(self, requests: Batch, count: int) -> None:
         """Hand the records of requests on; those of how many there should be are counted."""

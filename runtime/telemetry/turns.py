@@ -16,12 +16,10 @@ from runtime.frameworks import cpu_quota
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SHARE = 0.1
-"""Of the time of a loop that is never idle."""
-RESERVE = 0.3
+RESERVE = 0.2
 """Of a loop's time, that is left idle where it is: who asks next finds it waiting."""
 SAVED_S = 0.02
-"""Time that is saved up at most. Requests come between each two turns of it."""
+"""Time that is saved up at most, and owed. Requests come between each two turns of it."""
 PAUSE_S, GATHER_S = 0.002, 0.01
 
 
@@ -34,7 +32,7 @@ class Allowance:
         share: Of the time that passes, at least.
     """
 
-    def __init__(self, cpus: float, share: float = SHARE) -> None:
+    def __init__(self, cpus: float, share: float) -> None:
         self._cpus, self._share = cpus, share
         self._seen = (0.0, 0.0, 0.0)
         self.left_s = 0.0
@@ -53,8 +51,8 @@ class Allowance:
         self.left_s = min(self.left_s + self._share * passed + max(idle, 0.0), SAVED_S)
 
     def spend(self, seconds: float) -> None:
-        """Take some of it."""
-        self.left_s -= seconds
+        """Take some of it. What is owed is no more than may be saved: work goes on soon after the dearest piece."""
+        self.left_s = max(self.left_s - seconds, -SAVED_S)
 
 
 class Turns:
@@ -64,17 +62,27 @@ class Turns:
 
     Args:
         turn: Does a piece of work that takes less than a millisecond, and tells whether more is left. Must not raise.
+        share: Of a loop that is never idle.
+        elsewhere: Tells how many seconds of a CPU the same work has taken so far in other threads: it is for the turns
+            to pay for.
     """
 
-    def __init__(self, turn: Callable[[], bool]) -> None:
+    def __init__(self, turn: Callable[[], bool], share: float, elsewhere: Callable[[], float] = float) -> None:
         self._turn = turn
-        self._allowance = Allowance(cpu_quota())
+        self._allowance = Allowance(cpu_quota(), share)
+        self._elsewhere = elsewhere
+        self._paid_s = 0.0
         self._looked = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next: asyncio.Handle | None = None
         self._gathers = False  # what is planned waits for more, and for no allowance
         self._hurried = False
         self._finished = threading.Event()
+
+    @property
+    def behind(self) -> bool:
+        """Whether more was taken than may be: there is no turn until that is made up for."""
+        return self._allowance.left_s <= 0 and self._looked > 0
 
     def plan(self, *, soon: bool = False) -> None:
         """Say that there is work: it is begun a little later, when more has come together.
@@ -115,6 +123,8 @@ class Turns:
         if began - self._looked > PAUSE_S / 2:
             self._looked = began
             self._allowance.look(began, thread_time(), process_time())
+            paid, self._paid_s = self._paid_s, self._elsewhere()
+            self._allowance.spend(self._paid_s - paid)
         more = True
         if self._may:
             more = self._turn()

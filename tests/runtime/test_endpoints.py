@@ -108,6 +108,25 @@ def test_a_prediction_and_what_is_known_of_it():
     virtual_time.run(work)
 
 
+def test_a_sample_is_asked_first_and_of_predictions_alone():
+    """Whether it follows one; of a request that was refused, or that the model failed at, it knows nothing."""
+    wanted, asked, sampled = iter([True, False, True]), [], []
+
+    def wants():
+        asked.append(next(wanted))
+        return asked[-1]
+
+    async def act(asking):
+        for body in (b"1 2 3 4", b"", b"5 2 3 4", b"6 2 3 4"):
+            asking.ask(body)
+
+        assert [seen.request.body for seen in asking.seen] == [b"1 2 3 4", b"", b"5 2 3 4", b"6 2 3 4"]
+        assert [seen.request.body for seen in sampled] == [b"1 2 3 4", b"6 2 3 4"]
+        assert asked == [True, False, True]
+
+    run(act, sample=(wants, sampled.append))
+
+
 def test_who_is_answered_at_once_waits_for_nothing():
     """A batch that is full by itself is predicted before `handle` comes back: there is nothing to abandon."""
 

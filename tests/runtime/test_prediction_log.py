@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import random
 import socket
 import threading
 import uuid
@@ -24,10 +25,10 @@ from runtime.frameworks import cpu_quota
 from runtime.serving.records import Records
 from runtime.telemetry import prediction_log, prediction_topic, turns
 from runtime.telemetry.background import Background
-from runtime.telemetry.prediction_log import TOGETHER, PredictionLog
+from runtime.telemetry.prediction_log import BEHIND, BEHIND_BYTES, LEAST_SHARE, SHARE, TOGETHER, PredictionLog
 from runtime.telemetry.prediction_rows import Rows
 from runtime.telemetry.prediction_topic import MOST_MESSAGES, Topic
-from runtime.telemetry.turns import RESERVE, SAVED_S, SHARE, Allowance
+from runtime.telemetry.turns import RESERVE, SAVED_S, Allowance
 from tests.emulator.clients import client
 from tests.runtime.servers import collected
 
@@ -377,6 +378,89 @@ def test_requests_that_come_together_wait_for_no_timer(monkeypatch):
     asyncio.run(told())
 
 
+class Behind:
+    """A log whose time is used up, and what a request for a table of one row does to it.
+
+    Attributes:
+        log: The log.
+        kept: The names of the requests whose records were made, in order.
+    """
+
+    def __init__(self, rate=1.0):
+        self.log = PredictionLog(Kept(), rate)
+        self.kept = []
+        self._follow = self.log.follower(model())
+        turn = self.log._turns
+        turn.plan = lambda **_: None
+        turn._allowance.left_s, turn._looked = -1.0, 1.0
+
+    def ask(self, name, body=b""):
+        if self.log.wants():
+            seen = asked(name, [[1.0, 2.0, 3.0]])
+            self._follow(Seen(Request(body, [], name), seen.answer, None, 1.0, 1.25, seen.call, seen.outputs))
+
+    def make_one(self):
+        if self.log._waiting:
+            part = self.log._waiting.popleft()
+            self.log._held -= part.weight
+            self.kept.append(part.seen.request.id)
+
+
+@pytest.mark.parametrize(("body", "most"), [(b"", BEHIND), (b" " * 10_000, BEHIND_BYTES // 20_000)])
+def test_what_there_is_no_time_for_is_dropped_at_once_and_counted(body, most):
+    """A queue that only grows old costs memory and caches, whether of many requests or of large ones."""
+    behind = Behind()
+
+    for place in range(2000):
+        behind.ask(f"r{place}", body)
+
+    assert most / 2 <= len(behind.log._waiting) <= most + 1
+    assert behind.log.dropped == 2000 - len(behind.log._waiting)
+
+
+def test_what_is_dropped_does_not_go_by_what_is_asked():
+    """Of two callers by turns, with time for every second record, each has its part in the log."""
+    random.seed(1)
+    behind = Behind()
+
+    for _ in range(2000):
+        behind.ask("a")
+        behind.ask("b")
+        behind.make_one()
+
+    assert behind.log.dropped > 1900
+    assert 0.4 < behind.kept.count("a") / len(behind.kept) < 0.6
+
+
+@given(st.floats(0, 1))
+@example(0.1)
+def test_a_part_of_the_requests_takes_a_part_of_the_time(rate):
+    """A loop that is never idle, and a log that takes whatever it may: what it took, with what was spent on sending."""
+    now, sent = [0.0], [0.0]
+    with mock.patch.multiple(
+        turns, perf_counter=lambda: now[0], thread_time=lambda: now[0], process_time=lambda: now[0]
+    ):
+        taken = [0.0]
+
+        def turn():
+            taken[0] += 0.0005
+            now[0] += 0.0005
+            sent[0] += 0.0005
+            return True
+
+        log = PredictionLog(Kept(), rate)
+        allowance = log._turns._allowance
+        work = turns.Turns(turn, allowance._share, lambda: sent[0])
+        work._loop = SimpleNamespace(call_soon=lambda _: None, call_later=lambda _, __: None)
+        for _ in range(5000):
+            work._take()
+            now[0] += turns.PAUSE_S
+
+    part = (taken[0] + sent[0]) / now[0]
+    assert part <= LEAST_SHARE + (SHARE - LEAST_SHARE) * rate + (SAVED_S + 0.001) / now[0]
+    assert part >= (LEAST_SHARE + (SHARE - LEAST_SHARE) * rate) * 0.9
+
+
 def test_calls_hold_what_pub_sub_takes():
     """At most a thousand messages and eight megabytes; nothing is left out, and order is kept."""
     one = [b"%d" % number for number in range(2500)]
@@ -468,7 +552,7 @@ def test_others_come_between_the_rows_of_one_request():
 )
 def test_the_log_takes_its_share_and_what_is_idle(looks, cpus):
     """All that was ever allowed is a share of the time and what was idle of it, less what is kept for who asks next."""
-    allowance = Allowance(cpus)
+    allowance = Allowance(cpus, SHARE)
     now = busy = used = spent = 0.0
     least = most = 0.0
     for passed, share, others in looks:
@@ -490,7 +574,7 @@ def test_a_loop_that_is_never_idle_gives_a_share():
     """And one that is idle gives more: a log of all that is asked keeps up with a server that is half busy."""
 
     def allowed(busy, used=None, cpus=1):
-        allowance, found = Allowance(cpus), 0.0
+        allowance, found = Allowance(cpus, SHARE), 0.0
         allowance.look(0.0, 0.0, 0.0)
         for tick in range(1, 101):
             allowance.look(tick * 0.01, busy * tick * 0.01, (busy if used is None else used) * tick * 0.01)
