@@ -118,8 +118,8 @@ def targets(
 def _of_one(name: str, percent: int, tags: Sequence[str], had: str) -> list[Share]:
     """Give one revision's targets: Cloud Run takes one with percent, and one more per further tag.
 
-    The percent stays with the tag that has it, and goes to one of ours before any of others: else a change of tags alone
-    reads as one of traffic.
+    The percent stays with the tag that has it, and goes to one of ours before any of others: else a change of tags
+    alone reads as one of traffic.
     """
     if not tags:
         return [Share(name, percent)] if percent else []
