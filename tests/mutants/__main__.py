@@ -1,7 +1,7 @@
 """Put small mistakes into our code and see which the tests notice: `python -m tests.mutants [MODULE ...]`.
 
-Without modules, those that `listed.toml` names, in three minutes, and a sample of each module that `groups` names: half
-an hour on two cores, most of it for the engine. With modules, all mistakes in those: four minutes for the 425 of
+Without modules, those that `listed.toml` names, in three minutes, and a sample of each module that `groups` names: an
+hour on two cores, most of it for the engine. With modules, all mistakes in those: four minutes for the 425 of
 `reconciler/core/decide.py`. mutmut makes them, in functions without decorators; what runs while a module is imported is
 not tried, and survives. The listed ones are made without it.
 """

@@ -44,13 +44,14 @@ GROUPS = (  # a module is of the first that names it
     Group(("reconciler/core/*.py",), ("tests/plan", "tests/golden"), sample=12),
     Group(
         ("reconciler/core/rollout/*.py",),
-        ("tests/rollout", "tests/plan", "tests/golden"),
+        ("tests/rollout",),
         ("--cases", "2", "--ignore", "tests/rollout/test_benchmark.py"),
+        further=("tests/plan/test_traffic.py", "tests/engine/test_rollouts.py"),
     ),
     Group(("reconciler/core/graph/*.py",), ("tests/graph",)),
     Group(
         ("reconciler/core/ladder/*.py", "reconciler/core/scanning/*.py", "reconciler/core/signing/*.py"),
-        ("tests/ladder", "tests/plan"),
+        ("tests/ladder", *(f"tests/plan/test_{name}.py" for name in ("occurrences", "scanning", "sealing", "signing"))),
         further=("tests/engine/test_ladder.py", "tests/engine/test_attestations.py"),
     ),
     Group(("reconciler/core/standings/*.py",), ("tests/standings",)),
