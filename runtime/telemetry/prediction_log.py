@@ -47,10 +47,10 @@ BEHIND, BEHIND_BYTES = 16, 1 << 16
 that come is dropped before anything is done for it, the larger the more wait: what is asked does not matter."""
 _BESIDE = 1024
 """Bytes that a request holds beside its body: headers, the answer, objects."""
-SHARE = 0.12
+SHARE = 0.1
 """Of the time of a loop that is never idle, for a log of all requests, with the sending of it."""
-LEAST_SHARE = 0.005
-"""The same for a log of next to none: a rate of one in a hundred is cheap, and should not wait for an idle loop."""
+LEAST_SHARE = 0.003
+"""The same for a log of next to none: one in a thousand is cheap, and should not wait for an idle loop."""
 
 
 class Sink(Protocol):
@@ -121,7 +121,7 @@ class PredictionLog:
         self._sink = sink
         self._sending_s = 0.0
         # Who wants a tenth of the requests wants it to cost a tenth.
-        self._turns = Turns(self._turn, LEAST_SHARE + (SHARE - LEAST_SHARE) * rate, lambda: self._sending_s)
+        self._turns = Turns(self._turn, max(SHARE * rate, LEAST_SHARE), lambda: self._sending_s)
         self.begin = sink.begin
         self._sent: Background[Batch] = Background(
             self.name,
