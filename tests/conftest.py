@@ -292,6 +292,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: topic(item) not in WHOLE_STORIES)
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist, as `make mutants` has it, nobody asks
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Half as many workers again as there are cores: a fifth of the time a worker waits for a daemon of its own.
 

@@ -40,6 +40,7 @@ class Store:
         self.path = path
         self._blobs = path / "blobs"
         self._blobs.mkdir(parents=True, exist_ok=True)
+        self._filled = {each for each in self._blobs.iterdir() if each.is_dir()}  # 256 folders, most of them empty
         self._lock = threading.RLock()
         self._depth = 0
         self._kept: dict[tuple[str, str], bytes | None] = {}
@@ -171,6 +172,10 @@ class Store:
 
     def put_blob(self, content: bytes | BinaryIO) -> str:
         """Keep a file by its content; returns its sha256 in hex."""
+        if isinstance(content, bytes):
+            known = hashlib.sha256(content).hexdigest()
+            if self.blob_path(known).exists():  # whole: it was renamed into place
+                return known
         digest = hashlib.sha256()
         with tempfile.NamedTemporaryFile(dir=self._blobs, delete=False) as file:
             for chunk in [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK), b""):
@@ -178,6 +183,7 @@ class Store:
                 file.write(chunk)
         final = self.blob_path(digest.hexdigest())
         final.parent.mkdir(exist_ok=True)
+        self._filled.add(final.parent)
         Path(file.name).replace(final)
         return digest.hexdigest()
 
@@ -190,9 +196,12 @@ class Store:
         with self._lock:
             self._kept.clear()
             self._db.execute("DELETE FROM object")
-        for folder, _, files in os.walk(self._blobs):
-            for name in files:
-                (Path(folder) / name).unlink(missing_ok=True)
+        filled, self._filled = self._filled, set()
+        for folder in (self._blobs, *filled):
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_file():
+                        Path(entry.path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Write the log back and let go of the file."""

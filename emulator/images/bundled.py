@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,8 +28,21 @@ class Bundled:
     command: Sequence[str]
 
 
-def images() -> Iterator[Bundled]:
-    """All of them. The command runs in the image's folder."""
+def images(project: str = "") -> Iterator[Bundled]:
+    """All of them, or those of one of `PROJECTS`. The command runs in the image's folder."""
+    for image in _all():
+        found = parse(image.reference)
+        if found is not None and found.repository.startswith(project):
+            yield image
+
+
+@cache
+def _all() -> tuple[Bundled, ...]:
+    """What is installed stays where it is while this process runs; to find it takes longer than to look into it."""
+    return tuple(_installed())
+
+
+def _installed() -> Iterator[Bundled]:
     hello = {"": HERE / "hello"}
     fast = [sys.executable, "-S", "-E", "-B"]
     yield Bundled("us-docker.pkg.dev/cloudrun/container/hello:latest", hello, [*fast, "server.py"])

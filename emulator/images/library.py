@@ -84,7 +84,7 @@ class Images:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._seeded = False
+        self._seeded: set[str] = set()
         self._bundled: dict[tuple[tuple[str, Path], ...], tuple[Stamp, Layer]] = {}
 
     @property
@@ -254,14 +254,18 @@ class Images:
                 self._world.store.delete(kind, name)
 
     def seed(self, name: str) -> None:
-        """Push the bundled images when somebody first looks into one of Google's or our own public repositories."""
-        if self._seeded or not name.startswith(bundled.PROJECTS):
+        """Push a project's bundled images when somebody first looks into one of its public repositories.
+
+        Those of Google's project alone cost a tenth of what all of them do, and are all that most clouds need.
+        """
+        project = next(filter(name.startswith, bundled.PROJECTS), "")
+        if not project or project in self._seeded:
             return
         with self._world.store.transaction():
-            if not self._seeded:
-                for image in bundled.images():
+            if project not in self._seeded:
+                for image in bundled.images(project):
                     self._push(image)
-                self._seeded = True
+                self._seeded.add(project)
 
     def _push(self, image: bundled.Bundled) -> None:
         """A tag moves when the content has changed since the last start."""
@@ -282,7 +286,7 @@ class Images:
 
         The bundled images' folders stay: they are named by their content, and each seeding would copy them anew.
         """
-        self._seeded = False
+        self._seeded.clear()
         for folder in set(self._folder.glob("*")) - {layer.folder for _, layer in self._bundled.values()}:
             shutil.rmtree(folder, ignore_errors=True)
 

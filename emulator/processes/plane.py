@@ -73,8 +73,10 @@ class Plane:
         answered: Answered | None = None,
         began: Callable[[str], None] | None = None,
         proxy: Proxy | None = None,
+        undertaker: Undertaker | None = None,
     ) -> None:
         self._load = load
+        self._shared = undertaker  # of planes that follow each other; one that is given none has its own
         self._now = now
         self._written = written
         self._began = began
@@ -215,7 +217,8 @@ class Plane:
         self._addresses = Listeners(self._front, self._front.upgrade)
         self._front.named = await self._addresses.open()
         named_host = f"127.0.0.1:{self._front.named}"
-        self._workshop = Workshop(Undertaker(), self._metadata, self._now, self._written, self._began, named_host)
+        undertaker = self._shared or Undertaker()
+        self._workshop = Workshop(undertaker, self._metadata, self._now, self._written, self._began, named_host)
         self._ticker = asyncio.create_task(self._tick())
 
     async def _shut_down(self, grace_s: float) -> None:
@@ -224,7 +227,10 @@ class Plane:
         self._metadata.close()
         await asyncio.gather(*(pool.close(grace_s) for pool in self._pools.values()))
         await asyncio.gather(*(execution.cancel(grace_s) for execution in self._executions.values()))
-        self._workshop.undertaker.close()
+        if self._shared is not None:
+            self._shared.bury()
+        else:
+            self._workshop.undertaker.close()
 
     async def _tick(self) -> None:
         while True:

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 
 class Undertaker:
@@ -20,14 +21,26 @@ class Undertaker:
     def __init__(self) -> None:
         command = [sys.executable, "-I", "-S", __file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        self._watched: set[int] = set()
+        self._lock = threading.Lock()
 
     def watch(self, group: int) -> None:
         """From now on, kill process group `group` should this process die."""
-        self._tell(f"+{group}\n")
+        with self._lock:
+            self._watched.add(group)
+            self._tell(f"+{group}\n")
 
     def forget(self, group: int) -> None:
         """Process group `group` has ended: its number may be used by somebody else."""
-        self._tell(f"-{group}\n")
+        with self._lock:
+            self._watched.discard(group)
+            self._tell(f"-{group}\n")
+
+    def bury(self) -> None:
+        """Kill now what is still watched. Its numbers are its own: who reaps it says `forget` before."""
+        with self._lock:
+            for group in self._watched:
+                kill_group(group)
 
     def close(self) -> None:
         """End the undertaker; what it still watches is killed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import threading
 import time
 import urllib.error
@@ -11,7 +12,9 @@ import urllib.request
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from reconciler.core import errors
@@ -99,26 +102,58 @@ class Watch:
 
 
 class _Waiting:
-    """A call in a thread of its own, which nothing waits for at the end of the process."""
+    """A call in another thread, which nothing waits for at the end of the process."""
 
     def __init__(self, call: Callable[[], Any]) -> None:
-        self._call, self._done = call, threading.Event()
+        self._told: SimpleQueue[_Told] = SimpleQueue()
         self._answer: Any = None
         self._error: BaseException | None = None
-        threading.Thread(target=copy_context().run, args=(self._make,), name="emulator-call", daemon=True).start()
-
-    def _make(self) -> None:
         try:
-            self._answer = self._call()
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            self._error = error
-        finally:
-            self._done.set()
+            caller = _IDLE.pop()
+        except IndexError:
+            caller = _Caller()
+        caller.make(partial(copy_context().run, call), self._told)
 
     def answered(self, within_s: float) -> bool:
-        return self._done.wait(within_s)
+        try:
+            self._answer, self._error = self._told.get(timeout=within_s)
+        except Empty:
+            return False
+        return True
 
     def answer(self) -> Any:
         if self._error is not None:
             raise self._error
         return self._answer
+
+
+class _Caller:
+    """A thread that makes one call after the other: to start one for each costs more than most calls do."""
+
+    def __init__(self) -> None:
+        self._wanted: SimpleQueue[tuple[Callable[[], Any], SimpleQueue[_Told]]] = SimpleQueue()
+        threading.Thread(target=self._work, name="emulator-call", daemon=True).start()
+
+    def make(self, call: Callable[[], Any], told: SimpleQueue[_Told]) -> None:
+        self._wanted.put((call, told))
+
+    def _work(self) -> None:
+        while True:
+            self._one(*self._wanted.get())
+
+    def _one(self, call: Callable[[], Any], told: SimpleQueue[_Told]) -> None:
+        answer: _Told
+        try:
+            answer = call(), None
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            answer = None, error
+        _IDLE.append(self)  # before the answer: who has it may have the next call
+        told.put(answer)
+
+
+_Told = tuple[Any, BaseException | None]
+_IDLE: list[_Caller] = []
+"""As many as calls were waited for at once. Its threads need no end: they are daemons and hold nothing."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_IDLE.clear)  # threads stay behind

@@ -5,6 +5,8 @@ Each step is held open by the test itself, so that the stop comes exactly there;
 
 import asyncio
 import os
+import signal
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.processes import undertaker as undertaking
 from emulator.processes.execution import Batch, Execution
 from emulator.processes.instance import Instance
 from emulator.processes.logs import Log
@@ -288,3 +291,22 @@ def test_a_slot_that_nobody_takes_goes_to_the_next_one():
         return free is busy
 
     assert asyncio.run(run())
+
+
+def test_what_is_still_watched_ends_where_who_watches_goes_on():
+    """A data plane is stopped, and its successor has the same undertaker: nothing of the first one is left."""
+    undertaker = undertaking.Undertaker()
+    left, over = (subprocess.Popen(FOREVER, start_new_session=True) for _ in range(2))
+    try:
+        for each in (left, over):
+            undertaker.watch(each.pid)
+        undertaker.forget(over.pid)
+
+        undertaker.bury()
+
+        assert left.wait(WITHIN_S) == -signal.SIGKILL
+        assert over.poll() is None, "its number is somebody else's by now"
+    finally:
+        over.kill()
+        over.wait()
+        undertaker.close()

@@ -15,6 +15,7 @@ from emulator.core.world import World
 from emulator.identity.enforcement import OWNERS
 from emulator.identity.tokens import Tokens
 from emulator.processes.model import Revision, Route
+from emulator.processes.undertaker import Undertaker
 
 if TYPE_CHECKING:
     from emulator.processes.frontend import Passed
@@ -75,6 +76,7 @@ class Running:
             answered=self.traffic.answered,
             began=self.traffic.began,
             settings=Settings(int(chosen.run_seed) or None, chosen.run_pending_s, int(chosen.run_most_idle)),
+            undertaker=self._world.part(Undertaker, Undertaker),
         )
 
 
@@ -99,6 +101,8 @@ def stop(world: World) -> None:
         resolve(UNMOUNT)(world, keep=True)
         found.journal.close(keep=True)
         found.traffic.close()
+    if (undertaker := world.take(Undertaker)) is not None:
+        undertaker.close()
 
 
 def drop(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core.kind import Routed
 from reconciler.core.naming import HASH_LABEL, VERSION_LABEL, label_value
 from reconciler.gcp.light import types_module
-from reconciler.gcp.revisions import gets, is_ready, last
+from reconciler.gcp.revisions import gets, last
 from reconciler.kinds.run_service.claims import claim_of
 from reconciler.kinds.run_service.grants import needed_by
 from reconciler.kinds.run_service.record import LATEST, STABLE, Revision, Runs, TrafficShare
@@ -201,20 +201,22 @@ def images_of(record: Mapping[str, Any]) -> tuple[str, ...]:
     return (record["image"], *(each["image"] for each in record.get("sidecars", {}).values()))
 
 
-def _problem(live: Any) -> str:
+def _problem(conditions: Sequence[Any]) -> str:
     """Say why a revision is not ready and will not be."""
-    failed = (each for each in live.conditions if each.type_ == "Ready" and each.state.name == "CONDITION_FAILED")
+    failed = (each for each in conditions if each.state == each.State.Value("CONDITION_FAILED"))
     return next((" ".join(each.message.split()) or "not ready" for each in failed), "")
 
 
 def _read_revision(live: Any) -> Revision:
+    message = type(live).pb(live)  # read a thousand at a time: without the wrapper
+    ready = [each for each in message.conditions if each.type_ == "Ready"]
     return Revision(
-        name=last(live.name),
-        version=live.labels.get(VERSION_LABEL, ""),
-        ready=is_ready(live),
+        name=last(message.name),
+        version=message.labels.get(VERSION_LABEL, ""),
+        ready=any(each.state == each.State.Value("CONDITION_SUCCEEDED") for each in ready),
         created=live.create_time.isoformat() if live.create_time else "",
-        images=tuple(container.image for container in live.containers if container.image),
-        hash=live.labels.get(HASH_LABEL, ""),
-        problem=_problem(live),
-        copies=any(each.name == SHADOW_ENV for container in live.containers for each in container.env),
+        images=tuple(container.image for container in message.containers if container.image),
+        hash=message.labels.get(HASH_LABEL, ""),
+        problem=_problem(ready),
+        copies=any(each.name == SHADOW_ENV for container in message.containers for each in container.env),
     )
