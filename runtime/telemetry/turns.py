@@ -20,6 +20,9 @@ RESERVE = 0.2
 """Of a loop's time, that is left idle where it is: who asks next finds it waiting."""
 SAVED_S = 0.02
 """Time that is saved up at most, and owed. Requests come between each two turns of it."""
+LONG_S, RESTS = 1.0, 30
+"""A loop that had nothing idle for so long is at its limit. Before, it may be a burst: what waits is done after it.
+Idle time counts for so many times as much."""
 PAUSE_S, GATHER_S = 0.002, 0.01
 
 
@@ -30,12 +33,16 @@ class Allowance:
         cpus: That the process may use, of one perhaps a part. A loop that waits while its model keeps the only one busy
             has no time to give, and neither has one that the system holds back, since its quota is used up.
         share: Of the time that passes, at least.
+
+    Attributes:
+        left_s: Seconds that may be taken; below zero where more was.
+        full_s: For how long nothing was idle beyond the reserve, about: two seconds at most.
     """
 
     def __init__(self, cpus: float, share: float) -> None:
         self._cpus, self._share = cpus, share
         self._seen = (0.0, 0.0, 0.0)
-        self.left_s = 0.0
+        self.left_s = self.full_s = 0.0
 
     def look(self, now: float, busy: float, used: float) -> None:
         """Add what came since the last look.
@@ -47,8 +54,9 @@ class Allowance:
         """
         passed, more_busy, more_used = (new - old for new, old in zip((now, busy, used), self._seen, strict=True))
         self._seen = (now, busy, used)
-        idle = min(passed - more_busy, passed * self._cpus - more_used) - RESERVE * passed
-        self.left_s = min(self.left_s + self._share * passed + max(idle, 0.0), SAVED_S)
+        idle = max(min(passed - more_busy, passed * self._cpus - more_used) - RESERVE * passed, 0.0)
+        self.left_s = min(self.left_s + self._share * passed + idle, SAVED_S)
+        self.full_s = min(max(self.full_s + passed - RESTS * idle, 0.0), 2 * LONG_S)
 
     def spend(self, seconds: float) -> None:
         """Take some of it. What is owed is no more than may be saved: work goes on soon after the dearest piece."""
@@ -81,8 +89,8 @@ class Turns:
 
     @property
     def behind(self) -> bool:
-        """Whether more was taken than may be: there is no turn until that is made up for."""
-        return self._allowance.left_s <= 0 and self._looked > 0
+        """Whether there is no turn now, and too little time for all since a while: what waits only grows old."""
+        return self._allowance.left_s <= 0 and self._allowance.full_s >= LONG_S
 
     def plan(self, *, soon: bool = False) -> None:
         """Say that there is work: it is begun a little later, when more has come together.

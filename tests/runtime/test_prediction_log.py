@@ -28,7 +28,7 @@ from runtime.telemetry.background import Background
 from runtime.telemetry.prediction_log import BEHIND, BEHIND_BYTES, LEAST_SHARE, SHARE, TOGETHER, PredictionLog
 from runtime.telemetry.prediction_rows import Rows
 from runtime.telemetry.prediction_topic import MOST_MESSAGES, Topic
-from runtime.telemetry.turns import RESERVE, SAVED_S, Allowance
+from runtime.telemetry.turns import LONG_S, RESERVE, SAVED_S, Allowance
 from tests.emulator.clients import client
 from tests.runtime.servers import collected
 
@@ -392,7 +392,7 @@ class Behind:
         self._follow = self.log.follower(model())
         turn = self.log._turns
         turn.plan = lambda **_: None
-        turn._allowance.left_s, turn._looked = -1.0, 1.0
+        turn._allowance.left_s, turn._allowance.full_s = -1.0, LONG_S
 
     def ask(self, name, body=b""):
         if self.log.wants():
@@ -416,6 +416,21 @@ def test_what_there_is_no_time_for_is_dropped_at_once_and_counted(body, most):
 
     assert most / 2 <= len(behind.log._waiting) <= most + 1
     assert behind.log.dropped == 2000 - len(behind.log._waiting)
+
+
+def test_what_comes_in_a_burst_waits_for_the_time_after_it():
+    """A second without idle time drops nothing; a longer one is no burst, and a fifth of a second's rest ends it."""
+    work = turns.Turns(lambda: True, SHARE)
+    allowance = work._allowance = Allowance(1.0, SHARE)
+    found, now, busy = [], 0.0, 0.0
+    for span, load in ((30, 0.5), (90, 1.0), (20, 0.5), (150, 1.0), (20, 0.5), (50, 1.0)):  # in hundredths
+        for _ in range(span):
+            now, busy = now + 0.01, busy + 0.01 * load
+            allowance.look(now, busy, busy)
+            allowance.spend(1.0)
+        found.append(work.behind)
+
+    assert found == [False, False, False, True, False, False]
 
 
 def test_what_is_dropped_does_not_go_by_what_is_asked():
