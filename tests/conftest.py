@@ -24,6 +24,7 @@ from reconciler.engine.pool import Pool
 from tests.costs.measuring import Measuring
 from tests.costs.quick import Quick
 from tests.operating import Operator
+from tests.warm import Process, emulators
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 """Tests import onnxruntime themselves, and it is nobody's business that they do."""
@@ -39,7 +40,9 @@ HTTP = httpx.Client(timeout=60, trust_env=False)
 """One client for all control calls: making one takes longer than most tests."""
 atexit.register(HTTP.close)
 
-STARTED: list[subprocess.Popen[bytes]] = []
+Running = Process | subprocess.Popen[bytes]
+
+STARTED: list[Running] = []
 """Every daemon that this process started."""
 
 
@@ -55,19 +58,32 @@ class Emulator:
     """
 
     state: Path
-    process: subprocess.Popen[bytes]
+    process: Running
     http: str
     grpc: str
     env: dict[str, str]
     clients: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def start(cls, state: Path, *arguments: str, env: dict[str, str] | None = None) -> "Emulator":
-        """Start a daemon and wait until it is ready; in this process's environment, or in another."""
+    def start(cls, state: Path, *arguments: str, env: dict[str, str] | None = None, afresh: bool = False) -> "Emulator":
+        """Start a daemon and wait until it is ready.
+
+        Args:
+            state: Its folder.
+            arguments: More of the command line.
+            env: Its environment; by default this process's.
+            afresh: Start it from nothing, as a user does, not as a fork of a process that has imported it.
+        """
         state.mkdir(parents=True, exist_ok=True)
+        words = ("serve", "--state", str(state), *arguments)
         with (state / "log").open("ab") as log:
-            command = [sys.executable, "-m", "emulator", "serve", "--state", str(state), *arguments]
-            process = subprocess.Popen(command, stderr=log, env=env)
+            process: Running
+            if afresh:
+                process = subprocess.Popen([sys.executable, "-m", "emulator", *words], stderr=log, env=env)
+            else:
+                streams = (subprocess.DEVNULL, subprocess.DEVNULL, log.fileno())
+                environment = os.environ if env is None else env
+                process = emulators().run("emulator", *words, folder=Path.cwd(), env=environment, streams=streams)
         STARTED.append(process)
         ready = wait_until_ready(state, process)
         env = HTTP.get(ready["http"] + "/_emulator/env").json()
@@ -125,7 +141,7 @@ class Emulator:
         self.process.wait(timeout=20)
 
 
-def end(processes: Iterable[subprocess.Popen[bytes]], within_s: float = 20) -> None:
+def end(processes: Iterable[Running], within_s: float = 20) -> None:
     """End those that still run."""
     running = [each for each in processes if each.poll() is None]
     for each in running:
@@ -145,7 +161,7 @@ def no_daemon_left() -> Iterator[None]:
     end(STARTED)
 
 
-def wait_until_ready(state: Path, process: subprocess.Popen[bytes], within_s: float = 30) -> dict[str, Any]:
+def wait_until_ready(state: Path, process: Running, within_s: float = 30) -> dict[str, Any]:
     """What `emulator.json` says once this process has written it."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline and process.poll() is None:
@@ -273,6 +289,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: topic(item) not in WHOLE_STORIES)
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist, as `make mutants` has it, nobody asks
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Half as many workers again as there are cores: a fifth of the time a worker waits for a daemon of its own.
 

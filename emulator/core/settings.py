@@ -18,7 +18,7 @@ class Settings:
             after its creation (virtual seconds). Google takes up to a minute (kinds.md 1.3 and 12.2).
         run_cpu_quota: vCPUs that one Cloud Run service may ask for (most instances times size); 0: no limit.
         run_memory_quota_gib: The same for memory. New projects have 20 vCPU and 40 GiB (constraints.md 2.3).
-        run_gpu_quotas: 1: GPUs of a Cloud Run service (most instances) must fit into the quota that Cloud Quotas tells.
+        run_gpu_quotas: 1: GPUs of Cloud Run (most instances, and those that run) must fit into what Cloud Quotas tells.
         run_pending_s: How long (real seconds) a request to a full Cloud Run service waits before it gets 429.
         run_most_idle: Idle Cloud Run instances that are kept in all, besides the minimums of services.
         run_seed: Seed of the traffic split, a whole number; 0: another split each time. Read when Cloud Run starts.

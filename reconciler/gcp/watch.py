@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import threading
 import time
 import urllib.error
@@ -153,3 +154,6 @@ class _Caller:
 _Told = tuple[Any, BaseException | None]
 _IDLE: list[_Caller] = []
 """As many as calls were waited for at once. Its threads need no end: they are daemons and hold nothing."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_IDLE.clear)  # threads stay behind

@@ -37,7 +37,12 @@ class LazyApplication:
     def warm_up(self) -> None:
         """Make the application soon, in a thread."""
         if self._application is None:
-            asyncio.get_running_loop().call_later(WARM_UP_S, self._make_in_thread)
+            asyncio.get_running_loop().call_later(WARM_UP_S, self._make_unasked)
+
+    def _make_unasked(self) -> None:
+        """Make it for those to come; of a server that ends nobody is to come, and it would end later for it."""
+        if not self._service.draining:
+            self._make_in_thread()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Hand a request on; before the application is there, answer what needs none, and make it for the rest."""

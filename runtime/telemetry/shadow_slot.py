@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 import logging
+from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ class TaggedPlace:
             self._caller = Caller(f"https://{self._name}", client, self._options.metadata_host)
         name = f"{tag}{TAG_END}{self._name}"
         # An id of its own: whoever joins what came later with what was predicted finds each request once.
-        headers = {**headers_of(f"{PREFIX}{copy.id}"[:LONGEST_ID]), **self._caller.headers(), "host": name}
+        headers = {**headers_of(id_of(copy.id)), **self._caller.headers(), "host": name}
         return posted(
             client, f"http://{host}{PATH}" if host else f"https://{name}{PATH}", copy, headers, self._patience_s
         )
@@ -107,3 +108,13 @@ class TaggedPlace:
             for path in (NUMBER_PATH, REGION_PATH)
         )
         return f"{self._options.service}-{number}.{region.rpartition('/')[2]}{HOSTED}"
+
+
+def id_of(request: str) -> str:
+    """Give the id of a copy: one that would be too long is told from others by what it is made of.
+
+    Args:
+        request: Id of the request.
+    """
+    whole = f"{PREFIX}{request}"
+    return whole if len(whole) <= LONGEST_ID else f"{PREFIX}{sha256(request.encode()).hexdigest()}"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.app import COMMANDS, failed
+from reconciler.core.exits import WRONG_USAGE
 from tests.cli.conftest import COMMAND, ROOT
 from tests.cli.test_where import commit
 from tests.operating import spec
@@ -292,7 +293,38 @@ def test_the_shell_completes_commits_of_the_folder(offline):
     assert completions(["mlservice", "where", made[:3]], offline.folder) == [made[:7]]
 
 
-@pytest.mark.parametrize("command", ["rollout", "promote", "abort"])
+NAMING = [
+    "status",
+    "rollout",
+    "promote",
+    "destroy",
+    "why",
+    "history",
+    "budget status",
+    "models",
+    "monitor",
+    "graph",
+]
+"""Commands that take names of services, of each form of the argument."""
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [*((each, "specs/service.yaml") for each in NAMING), ("rollout", "specs/"), ("destroy", "./specs")],
+)
+def test_a_path_where_a_service_is_named_is_told_by_its_services(offline, command, path):
+    """Hands are used to `plan FOLDER`: what is there is named, before anything is called."""
+    offline.write(spec(), spec("prices"))
+    (offline.folder / "specs").mkdir()
+    (offline.folder / "mlservice.yaml").rename(offline.folder / "specs" / "service.yaml")
+
+    done = offline(*command.split(), path, "--local")
+
+    assert done.code == WRONG_USAGE
+    assert f"'{path}' is a path; this takes the name of a service: churn, prices" in done.err
+
+
+@pytest.mark.parametrize("command", ["rollout", "promote", "status"])
 def test_the_shell_completes_services_of_the_specs(offline, command):
     """Those of the file that is named, or of the one beside us; a file that is no YAML has none, and says nothing."""
     job = {"apiVersion": "mlservice/v1", "kind": "Operator", "metadata": {"name": "chores"}, "spec": {}}
@@ -301,7 +333,8 @@ def test_the_shell_completes_services_of_the_specs(offline, command):
 
     assert completions(["mlservice", command, "ch"], offline.folder) == ["churn"]
     assert set(completions(["mlservice", command, ""], offline.folder)) == {"churn", "prices"}
-    assert completions(["mlservice", command, "--file", "other.yaml", ""], offline.folder) == []
+    if command != "status":  # it reads no files
+        assert completions(["mlservice", command, "--file", "other.yaml", ""], offline.folder) == []
 
 
 def test_the_schema_goes_to_stdout_or_into_a_file(offline):

@@ -29,11 +29,11 @@ PARENT = "projects/local/locations/europe-west1"
 
 @pytest.fixture
 def start():
-    """Starts daemons; whatever becomes of the test, none is left over."""
+    """Starts daemons from nothing, as a user does; whatever becomes of the test, none is left over."""
     running = []
 
     def start_one(state: Path) -> Emulator:
-        running.append(Emulator.start(state))
+        running.append(Emulator.start(state, afresh=True))
         return running[-1]
 
     yield start_one

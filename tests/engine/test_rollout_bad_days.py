@@ -1,5 +1,7 @@
 """Rollouts on bad days, over real services: nobody looks, somebody meddles, everything fails at once."""
 
+import re
+
 import httpx
 import pytest
 
@@ -162,3 +164,49 @@ def test_a_newer_version_waits_for_the_one_on_its_way_where_that_is_said(day):
     assert day.shares().get(day.newest()) is not None or day.shares() == {second: 100}
     [variable] = [each for each in day.operator.service().template.containers[0].env if each.name == "V"]
     assert variable.value == "5"
+
+
+def grant_gpus(operator, value):
+    """Google grants more L4s."""
+    quota = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion"
+    asked = {"service": "run.googleapis.com", "quota_id": quota, "dimensions": {"region": REGION}}
+    preference = {**asked, "quota_config": {"preferred_value": value}}
+    quotas = operator.api("google.cloud.cloudquotas_v1", "cloud_quotas", "CloudQuotas")
+    quotas.create_quota_preference(parent="projects/local/locations/global", quota_preference=preference)
+
+
+def test_a_version_for_which_no_gpu_is_free_is_no_bad_version(day):
+    """Old and new take GPUs together: it waits with Google's words, is tried again, and goes out once there is room."""
+    day.operator.emulator.control("PUT", "settings", {"run_gpu_quotas": 1})
+    day.more = {
+        "resources": {"gpu": {"type": "nvidia-l4", "zonalRedundancy": False}, "cpu": 4, "memory": "16Gi"},
+        "scaling": {"minInstances": 3, "maxInstances": 3},
+    }
+    day.pass_(V="1")
+    first = day.newest()
+    day.ask(20)
+
+    for _ in range(3):
+        said = day.pass_(V="2")
+    assert day.shares() == {first: 100}
+    assert "no capacity: " in said[0], said
+    assert "Quota exceeded for total allowable count of GPUs" in said[0], said
+    failed = day.newest()
+
+    grant_gpus(day.operator, 8)
+    day.operator.emulator.advance(16 * 60)
+    day.pass_(V="2")  # another try
+    assert walk(day, 20, V="2") != failed
+
+
+def test_who_stays_with_a_version_is_one_client_however_often_he_asks(day):
+    """With session affinity a split is of clients: it waits for as many of those, and says so."""
+    day.more = {"execution": {"sessionAffinity": True}}
+    first, new = day.begun(V="2")
+    for _ in range(3):
+        day.ask(60)
+
+    said = day.pass_(V="2")
+
+    assert day.shares() == {first: 80, new: 20}, said
+    assert re.search(r"of 15 clients", said[0]), said

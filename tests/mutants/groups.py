@@ -42,6 +42,19 @@ GROUPS = (  # a module is of the first that names it
     ),
     # Pure decisions: what their own tests miss, slower ones further out should not have to find.
     Group(("reconciler/core/*.py",), ("tests/plan", "tests/golden"), sample=12),
+    Group(
+        ("reconciler/core/rollout/*.py",),
+        ("tests/rollout",),
+        ("--cases", "2", "--ignore", "tests/rollout/test_benchmark.py"),
+        further=("tests/plan/test_traffic.py", "tests/engine/test_rollouts.py"),
+    ),
+    Group(("reconciler/core/graph/*.py",), ("tests/graph",)),
+    Group(
+        ("reconciler/core/ladder/*.py", "reconciler/core/scanning/*.py", "reconciler/core/signing/*.py"),
+        ("tests/ladder", *(f"tests/plan/test_{name}.py" for name in ("occurrences", "scanning", "sealing", "signing"))),
+        further=("tests/engine/test_ladder.py", "tests/engine/test_attestations.py"),
+    ),
+    Group(("reconciler/core/standings/*.py",), ("tests/standings",)),
     # Where a mistake goes unnoticed, every test of applying is run: killing the run at each call would take minutes.
     Group(
         ("reconciler/engine/*.py",),
@@ -50,6 +63,20 @@ GROUPS = (  # a module is of the first that names it
         further=("tests/engine/test_waiting.py",),
         sample=4,
     ),
+    Group(("reconciler/engine/doctor/*.py",), ("tests/doctor",), sample=2),
+    Group(
+        ("reconciler/engine/ladder/*.py",),
+        ("tests/engine/test_ladder.py", "tests/engine/test_own_estimate.py"),
+        sample=4,
+    ),
+    Group(
+        ("reconciler/engine/monitoring/*.py",),
+        ("tests/monitoring",),
+        ("--ignore", "tests/monitoring/test_browser.py"),
+        further=("tests/engine/test_monitoring.py",),
+        sample=2,
+    ),
+    Group(("reconciler/engine/standings/*.py",), ("tests/standings",), sample=2),
     Group(("runtime/**/batching.py",), further=("tests/runtime/test_batching.py",)),
     Group(("runtime/**/features.py",), further=("tests/runtime/test_datatypes.py", "tests/runtime/test_protocols.py")),
 )

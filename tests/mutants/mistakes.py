@@ -62,6 +62,7 @@ def mistakes(path: str, source: str, mutated: str) -> Iterator[Mistake]:
         mutated: The text that mutmut made of it.
     """
     lines = {name: node.lineno for name, node in _functions(source)}
+    text = mutated.split("\n")  # once: a module has a thousand mistakes, and as many times its length
     variants = {name: node for name, node in _functions(mutated) if _NAME.search(name)}
     for name, variant in variants.items():
         found = _NAME.search(name)
@@ -69,13 +70,13 @@ def mistakes(path: str, source: str, mutated: str) -> Iterator[Mistake]:
         if found and _meaning(original) != _meaning(variant):
             function = ".".join(filter(None, (found["owner"], found["function"])))
             full = f"{path.removesuffix('.py').replace('/', '.')}.{found[0]}"
-            old, new = (_text(mutated, node, found["function"]) for node in (original, variant))
+            old, new = (_text(text, node, found["function"]) for node in (original, variant))
             yield Mistake(full, path, *_changed(lines[function], old, new, function))
 
 
-def _text(mutated: str, node: Function, name: str) -> list[str]:
-    text = ast.get_source_segment(mutated, node) or ""
-    return text.replace(node.name, name, 1).splitlines()
+def _text(lines: list[str], node: Function, name: str) -> list[str]:
+    first, *others = lines[node.lineno - 1 : node.end_lineno]
+    return [first.replace(node.name, name, 1), *others]
 
 
 def _changed(first: int, old: list[str], new: list[str], function: str) -> tuple[int, str, str, str]:

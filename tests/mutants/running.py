@@ -32,8 +32,8 @@ PLUGINS = ("-p", "no:xdist", "-p", "no:cacheprovider")
 
 
 @contextmanager
-def tree(root: Path, group: Group) -> Iterator[Path]:
-    """Give a copy of all that git would commit, set up for mutmut."""
+def tree(root: Path) -> Iterator[Path]:
+    """Give a copy of all that git would commit."""
     with TemporaryDirectory(prefix="mlservice-mutants-") as name:
         copied = Path(name)
         listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
@@ -41,7 +41,6 @@ def tree(root: Path, group: Group) -> Iterator[Path]:
             if (root / path).is_file():
                 (copied / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(root / path, copied / path)
-        (copied / "setup.cfg").write_text(_settings(copied, group))
         yield copied
 
 
@@ -55,6 +54,7 @@ def _settings(copied: Path, group: Group) -> str:
 
 def written(copied: Path, group: Group) -> dict[str, list[Mistake]]:
     """Let mutmut write its mistakes and see which tests reach which function; gives those of each module."""
+    (copied / "setup.cfg").write_text(_settings(copied, group))
     told = _mutmut(copied, "run", "none-of-them")
     if not all((copied / "mutants" / f"{module}.meta").is_file() for module in group.modules):
         raise SystemExit(f"mutmut made nothing of {', '.join(group.modules)}:\n{told[-3000:]}")

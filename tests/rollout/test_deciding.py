@@ -17,7 +17,7 @@ from reconciler.core.rollout.freezing import Closed, frozen_until
 from reconciler.core.rollout.judging import Verdict
 from reconciler.core.rollout.orders import subject
 from reconciler.core.rollout.policy import Policy, Target
-from reconciler.core.rollout.position import Phase, Share
+from reconciler.core.rollout.position import Live, Phase, Share, Version
 from reconciler.core.rollout.record import (
     LONGEST_REASON,
     ORDER,
@@ -34,7 +34,7 @@ from reconciler.core.rollout.record import (
 )
 from reconciler.core.rollout.rehearsal import rehearse
 from reconciler.core.rollout.series import Check
-from reconciler.core.rollout.step import Wait
+from reconciler.core.rollout.step import Wait, targets
 from schemas.scenario import Scenario
 from schemas.sections.rollout import (
     GateMode,
@@ -672,6 +672,19 @@ def test_a_version_before_which_nothing_is_copied_goes_on_and_says_so():
 
     assert here.serving() == {"v0": 95, "v1": 5}
     assert "shadow: the stable version copies nothing yet" in step.why
+
+
+@pytest.mark.parametrize("tag", ["a", "shadow", "zz"])
+def test_percents_stay_with_the_tags_that_have_them(tag):
+    """A tag that somebody gives to the stable version reads as no change of traffic, whatever it is called."""
+    stable = [Share("rev-1", 95, "stable"), Share("rev-2", 5, "candidate"), Share("rev-1", 0, tag)]
+    here = Live([Version("rev-2", "v2", ready=True), Version("rev-1", "v1", ready=True)], stable)
+
+    moved = targets(here, {"rev-1": 75, "rev-2": 25}, candidate="rev-2", stable="rev-1")
+    fresh = targets(replace(here, traffic=stable[2:]), {"rev-1": 100}, stable="rev-1")
+
+    assert moved == (Share("rev-1", 0, tag), Share("rev-1", 75, "stable"), Share("rev-2", 25, "candidate"))
+    assert fresh == (Share("rev-1", 0, tag), Share("rev-1", 100, "stable"))
 
 
 def test_a_tag_of_somebody_else_is_left_and_nothing_is_copied():

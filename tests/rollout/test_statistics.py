@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reconciler.core.rollout import statistics
 from reconciler.core.rollout.divergence import distance
 from reconciler.core.rollout.evidence import bar_of
-from reconciler.core.rollout.judging import Verdict, judge_predictions, judge_share, rate_of, verdict_of
+from reconciler.core.rollout.judging import Verdict, judge_predictions, judge_rate, judge_share, rate_of, verdict_of
 from reconciler.core.rollout.series import Bins, Count
 from tests.rollout.world import START
 
@@ -168,6 +168,33 @@ def test_a_candidate_that_nobody_reaches_is_not_healthy(mine, verdict):
     minutes = [Count(START, mine, 40 - mine) for _ in range(200)]
 
     assert judge_share(minutes, 5, bar=BAR, weight=1).verdict is verdict
+
+
+def test_a_gate_that_fails_says_what_it_counted_and_how_strongly_that_speaks():
+    """Slow answers are not called errors, and who reads it sees that chance is no excuse."""
+    slow = judge_rate("latency", counts(10, 30, 3, 0), 0.01, 300, bar=BAR, weight=1)
+    silent = judge_share([Count(START, 0, 40) for _ in range(200)], 5, bar=BAR, weight=1)
+    apart = judge_predictions([Bins(START, (30, 0, 0), (100, 100, 100)) for _ in range(10)], 0.05, bar=BAR, weight=1)
+
+    assert slow.why.startswith("30 % slow answers of 300 requests, limit 1 %, stable 0 %; odds of ")
+    assert silent.why == "0 requests reached it where 400 were expected"
+    assert [each.verdict for each in (slow, silent, apart)] == [Verdict.FAIL] * 3
+    assert min(each.evidence for each in (slow, silent, apart)) > BAR
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(lambda **weight: statistics.relative([(20, 1, 60, 0)], **weight), id="worse"),
+        pytest.param(lambda **weight: statistics.beyond([(20, 1)], 0.01, **weight), id="beyond"),
+        pytest.param(lambda **weight: statistics.fewer([(1, 40)], 0.05, **weight), id="fewer"),
+        pytest.param(lambda **weight: statistics.different([((3, 1), (1, 3))], **weight), id="different"),
+    ],
+)
+def test_a_request_counts_as_one_unless_it_is_said_to_count_less(told):
+    """And where several of one client count as one, they say less."""
+    assert told() == told(weight=1)
+    assert abs(told(weight=0.1)) < abs(told())
 
 
 def test_two_bad_answers_in_two_minutes_are_proof_at_a_small_share():

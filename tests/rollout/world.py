@@ -143,11 +143,12 @@ class World:
             and any(share.tag == SHADOW and (share.tag, share.revision) not in self.tags for share in live.traffic)
         ):
             assert step.event == "shadowed", "copies go on, and are counted among its requests"
+        there = {(share.tag, share.revision) for share in live.traffic if share.tag}
         if rollout.policy.strategy is not Strategy.MANUAL:
-            there = {(share.tag, share.revision) for share in live.traffic if share.tag}
             assert self.tags <= there
         else:
-            self.tags = {(s.tag, s.revision) for s in live.traffic if s.tag and s.tag not in {CANDIDATE, STABLE}}
+            spoken = {(s.tag, s.revision) for s in live.traffic if s.tag and s.tag not in {CANDIDATE, STABLE, SHADOW}}
+            self.tags = spoken | {each for each in self.tags if each[0] == SHADOW and each in there}
         more = {each for each in after if after[each] > before.get(each, 0)} if step.writes else set()
         back = step.phase in BACK or step.event in {"started", "split"}
         refused = {each.version for each in known if not each.cleared}
@@ -320,9 +321,11 @@ class World:
         """Somebody wants an address for a revision."""
         names = [each.revision for each in self.live.versions]
         if names and len(self.tags) < 3:
-            tag, name = f"t{self.random.randrange(99)}", self.random.choice(names)
+            tag, name = self.random.choice([SHADOW, *(f"t{number}" for number in range(9))]), self.random.choice(names)
             if any(share.tag == tag for share in self.live.traffic):
                 return
+            if tag == SHADOW and (self.rollout().record is None or self.rollout().record.shadow):
+                return  # nothing would tell it from ours
             self.tags.add((tag, name))
             self.live = replace(self.live, traffic=(*self.live.traffic, Share(name, 0, tag)))
 
@@ -346,7 +349,9 @@ class World:
         name = self.random.choice([ROLLOUT, REJECTED, ORDER])
         if name == REJECTED:
             self.inventory = merged(self.inventory, read(self.live.annotations).rejected)
-        self.orphan |= name == ROLLOUT and any(share.tag == SHADOW for share in self.live.traffic)
+        if name == ROLLOUT:  # nothing says any more whose the tag for copies is
+            self.orphan |= any(share.tag == SHADOW for share in self.live.traffic)
+            self.tags = {each for each in self.tags if each[0] != SHADOW}
         self.annotate(name, self.random.choice(["", "", "{", "[1]", '{"v":1}', "null"]))
         self.log.append(("forgotten", name))
 

@@ -11,7 +11,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1 import PublisherClient, PublishRequest, SubscriberClient
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -389,6 +389,20 @@ def test_calls_hold_what_pub_sub_takes():
     assert max(sum(map(len, call)) for _, call in calls) < 10_000_000
     assert [whose for whose, _ in calls][:2] == [{0}, {0}]
     assert set().union(*(whose for whose, _ in calls)) == {0, 2, 3, 4, 5, 6}
+
+
+@given(st.text(min_size=1, max_size=300), st.lists(st.integers(0, 300) | st.sampled_from([16_250, 16_500, 1 << 21])))
+@example("t" * 127, [124, 125, 127, 128, 16_379, 16_380, 16_383, 16_384, (1 << 21) - 5, 1 << 21])
+@example("t" * 128, [])
+def test_a_call_is_what_google_reads(name, sizes):
+    """Whatever the lengths: the topic and every message, in order, with nothing that is none of ours."""
+    messages = [bytes([size % 251]) * size for size in sizes]
+
+    written = prediction_topic._request(name, messages)
+
+    assert PublishRequest.pb().FromString(written) == PublishRequest.pb()(
+        topic=name, messages=[{"data": data} for data in messages]
+    )
 
 
 def test_after_a_call_without_an_answer_the_rest_is_given_up(monkeypatch, caplog):

@@ -235,6 +235,7 @@ def test_the_port_closes_on_nobody_who_is_connected(start, specs, flags):
     host, port = server.url.removeprefix("http://").split(":")
     body = json.dumps({"instances": [ROW]}).encode()
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    assert server.post("/predict", {"instances": [ROW]}).status_code == 200  # so that nothing is left to import
 
     server.process.send_signal(signal.SIGTERM)
     server.wait(lambda: "signal received" in server.log.read_text())

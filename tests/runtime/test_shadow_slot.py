@@ -14,7 +14,7 @@ from runtime.data.answers import Answer, Request
 from runtime.data.seen import Seen
 from runtime.telemetry.metrics import EndpointMetrics
 from runtime.telemetry.shadow import WAITING_BYTES, Copy, ShadowCalls, Told
-from runtime.telemetry.shadow_slot import EVERY_S, REST_S, TaggedPlace
+from runtime.telemetry.shadow_slot import EVERY_S, LONGEST_ID, PREFIX, REST_S, TaggedPlace, id_of
 
 COPY = Copy("r1", b'{"instances": [[1]]}', b'{"predictions": [1]}')
 NAME = "churn-123.europe-west1.run.app"
@@ -109,6 +109,16 @@ def test_who_has_the_tag_gets_copies_as_the_services_own_account(google):
     assert headers["x-mlservice-shadow"] == "1"
     assert [f"https://{NAME}"] in cloud.asked
     assert (closed, place.open()) == (False, True)
+
+
+def test_long_ids_of_copies_stay_apart():
+    """The server takes 128 characters of an id: two that differ in the last one are two copies all the same."""
+    longest = [id_of("r" * 110 + end) for end in ("", "1")]
+    beyond = [id_of("r" * 127 + end) for end in ("1", "2", "1")]
+
+    assert longest == [f"{PREFIX}{'r' * 110}", f"{PREFIX}{'r' * 110}1"]
+    assert beyond[0] == beyond[2] != beyond[1]
+    assert all(each.startswith(PREFIX) and len(each) <= LONGEST_ID for each in beyond)
 
 
 def test_where_google_cannot_be_reached_copies_rest(google, caplog):

@@ -70,6 +70,8 @@ def test_dates_that_never_come(text, never):
 LONGEST = {
     "*/5 * * * *": 300,
     "0 * * * *": 3600,
+    "0,40 * * * *": 2400,
+    "0 0,1,20 * * *": 19 * 3600,  # most of the day is one gap, and neither the first nor the night
     "50 23 * * *": 86_400,
     "0 6-18 * * *": 12 * 3600,
     "0 9 * * 1-5": 3 * 86_400,

@@ -58,6 +58,14 @@ def commands() -> Stock:
 
 
 @cache
+def emulators() -> Stock:
+    """Give the emulator, ready to run; one for a whole test process."""
+    made = Stock("tests.warm.emulator", {**_kept(), "PYTHONPATH": str(ROOT)})
+    atexit.register(made.close)
+    return made
+
+
+@cache
 def gcloud() -> tuple[Stock, dict[str, str]] | None:
     """Give gcloud, ready to run, and the variables that its start script sets; None where it brings no Python."""
     root = Path(shutil.which("gcloud") or "/").resolve().parents[1]

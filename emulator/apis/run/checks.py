@@ -25,8 +25,6 @@ GOOGLES = ("run.googleapis.com/", "cloud.googleapis.com/", "serving.knative.dev/
 CLIENTS = "client.knative.dev/"
 """Begins keys that gcloud writes into labels, which may have no such sign else (kinds.md 3.1)."""
 TAG_MOST = 46
-QUOTA_NAMES = {"nvidia-l4": "NvidiaL4", "nvidia-rtx-pro-6000": "NvidiaRtxPro6000"}
-"""Accelerator -> how names of quotas begin."""
 OWN_ACCOUNT = re.compile(r"[^@]+@[a-z0-9-]+\.iam\.gserviceaccount\.com")
 WHERE = "template.containers[0].resources.limits"
 
@@ -172,30 +170,6 @@ def check_account(world: World, email: str) -> None:
         return
     text = f"Permission 'iam.serviceaccounts.actAs' denied on service account {email} (or it may not exist)."
     raise ApiFailure("PERMISSION_DENIED", text)
-
-
-def check_gpu_quota(world: World, service: Any) -> None:
-    """Refuse a maximum of instances beyond the region's quota of GPUs, as Cloud Quotas tells it.
-
-    Source:
-        Reports of deployments such as googlecodelabs/feedback 1522 for when, constraints.md 2.2 and 2.3 for the words.
-    """
-    from emulator.apis import cloudquotas  # noqa: PLC0415 - imports its messages, and few services have a GPU
-
-    accelerator = QUOTA_NAMES.get(service.template.node_selector.accelerator)
-    if accelerator is None:
-        return
-    zonal = "NoZonalRedundancy" if service.template.gpu_zonal_redundancy_disabled else ""
-    metric = f"{accelerator}GpuAlloc{zonal}PerProjectRegion"
-    place = parts(service.name)
-    allowed = cloudquotas.limit(world, place["projects"], metric, place["locations"])
-    instances = service.template.scaling.max_instance_count
-    if instances > allowed:
-        raise bad(
-            "template.scaling.max_instance_count",
-            f"Max instances must be set to {allowed} or fewer in order to set the requested total GPU.\n\n"
-            f"Quota violated:\n{metric} requested: {instances} allowed: {allowed}",
-        )
 
 
 def check_quota(world: World, service: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from emulator.apis.run import authorization, conditions, programs, secrets
+from emulator.apis.run import authorization, conditions, gpus, programs, secrets
 from emulator.apis.run.addresses import KIND, MAIN, Addresses, load, routes_of, save
 from emulator.apis.run.messages import INGRESS_ALL, LATEST, MANUAL, REVISION, TrafficTargetStatus
 from emulator.apis.run.names import parts, short
@@ -132,6 +132,8 @@ def _start(world: World, revision: Any) -> tuple[Outcome, list[programs.Source]]
         outcome = secrets.check(world, project, revision.service_account, revision)
     if outcome.ready:
         outcome = authorization.check(world, revision, sources)
+    if outcome.ready:
+        outcome = gpus.check_free(world, revision)
     if outcome.ready:
         programs.save_sources(world, revision.name, sources)
         outcome = plane(world).deploy(revision.name)

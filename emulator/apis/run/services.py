@@ -8,7 +8,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from emulator.apis.run import checks, conditions
+from emulator.apis.run import checks, conditions, gpus
 from emulator.apis.run.defaults import fill_service
 from emulator.apis.run.deployment import reconcile, remove, reroute
 from emulator.apis.run.messages import Revision, RevisionTemplate, Service
@@ -61,7 +61,7 @@ def complete(world: World, service: Any) -> None:
     if chosen.run_cpu_quota or chosen.run_memory_quota_gib:
         checks.check_quota(world, service)
     if chosen.run_gpu_quotas:
-        checks.check_gpu_quota(world, service)
+        gpus.check_most(world, service)
 
 
 def new_revision(world: World, service: Any, call: Call) -> None:

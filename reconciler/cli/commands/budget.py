@@ -9,6 +9,7 @@ import typer
 
 from reconciler.cli.console import data, out, say
 from reconciler.cli.context import find_account
+from reconciler.cli.names import Name, NamesOrAll
 from reconciler.cli.options import Form, Local, Project, Region, State, duration
 from reconciler.cli.planning import Target, working
 from reconciler.core.errors import UsageError
@@ -31,9 +32,7 @@ def _lasting(text: str | None) -> str | None:
 
 @app.command()
 def status(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Services. Left out: a line for each.", show_default=False)
-    ] = None,
+    names: NamesOrAll = None,
     *,
     region: Region = None,
     project: Project = None,
@@ -68,7 +67,7 @@ def status(
 
 @app.command()
 def lift(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    name: Name,
     *,
     until: Annotated[
         str | None,

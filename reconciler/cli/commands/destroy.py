@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from reconciler.cli.commands.apply import AllowDestroy, Form, How, confirm_and_apply
+from reconciler.cli.names import Names
 from reconciler.cli.options import Local, LockTimeout, Output, Project, Region, State, Yes
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
@@ -19,7 +20,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def destroy(
-    names: Annotated[list[str], typer.Argument(help="Services, as in metadata.name.")],
+    names: Names,
     *,
     region: Region = None,
     project: Project = None,

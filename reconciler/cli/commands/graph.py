@@ -10,7 +10,7 @@ import typer
 
 from reconciler.cli.commands.ordering import Files
 from reconciler.cli.console import data, out, raw
-from reconciler.cli.names import services_in
+from reconciler.cli.names import no_path, services_in
 from reconciler.cli.options import Environment, Local, Project, Region, State, spec_paths
 from reconciler.cli.planning import Target, load_specs, plan_documents, working
 from reconciler.core import errors
@@ -41,6 +41,7 @@ Name = Annotated[
     typer.Argument(
         help="Service, as in metadata.name. Left out: the only one of the file.",
         autocompletion=services_in,
+        callback=no_path,
         show_default=False,
     ),
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.console import data, out, say
+from reconciler.cli.names import Name
 from reconciler.cli.options import Form, Local, Project, Region, State
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
@@ -21,7 +22,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def history(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    name: Name,
     *,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=1000, help="How many entries, from the newest.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.console import data, out, say
+from reconciler.cli.names import Name
 from reconciler.cli.options import Form, Local, Project, Region, RegisteredModel, State
 from reconciler.cli.planning import Target, working
 
@@ -15,7 +16,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def models(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    name: Name,
     *,
     model: RegisteredModel = None,
     region: Region = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli.console import data, out, say
+from reconciler.cli.names import Name
 from reconciler.cli.options import DEFAULT_FILE, Environment, Form, Local, Project, Region, State
 from reconciler.cli.planning import Target, load_specs, working
 from reconciler.cli.private_file import write_in_place
@@ -57,7 +58,7 @@ class Wish:
 
 @app.command()
 def models_promote(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    name: Name,
     *,
     file: Annotated[Path, typer.Option("--file", "-f", help="Its spec.")] = DEFAULT_FILE,
     version: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.console import data, out, say
+from reconciler.cli.names import no_path, services_in
 from reconciler.cli.options import Form, Local, Project, Region, State
 from reconciler.cli.planning import Target, working
 
@@ -23,7 +24,14 @@ _ON_A_PAGE = 30
 
 @app.command()
 def monitor(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name. One that is called run: -- run.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Service, as in metadata.name. One that is called run: -- run.",
+            autocompletion=services_in,
+            callback=no_path,
+        ),
+    ],
     *,
     every: Annotated[bool, typer.Option("--all", help="Show calm columns, too.")] = False,
     last: Annotated[

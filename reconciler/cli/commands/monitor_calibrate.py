@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from reconciler.cli.console import data, out
+from reconciler.cli.names import Name
 from reconciler.cli.options import Form, Local, Project, Region, State
 from reconciler.cli.planning import Target, working
 
@@ -27,7 +28,7 @@ def _rate(share: float) -> float:
 
 @app.command()
 def calibrate(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    name: Name,
     *,
     false_alarms: Annotated[
         float,

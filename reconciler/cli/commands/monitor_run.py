@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.console import data, out, say
+from reconciler.cli.names import Name
 from reconciler.cli.options import Form, Local, Project, Region, State, duration
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
@@ -27,7 +28,7 @@ class Which(StrEnum):
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    name: Name,
     *,
     which: Annotated[
         list[Which] | None,

@@ -17,7 +17,7 @@ import typer
 from reconciler.cli.commands.apply import How, carried_out, document_of
 from reconciler.cli.commands.plan import show
 from reconciler.cli.console import confirmed, data, say
-from reconciler.cli.names import services_in
+from reconciler.cli.names import Name
 from reconciler.cli.options import (
     Environment,
     Form,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 TAKES = "It takes run.services.update on the service, and what an apply of its spec takes."
 
-Name = Annotated[str, typer.Argument(help="Service, as in metadata.name.", autocompletion=services_in)]
 Files = Annotated[
     list[Path] | None,
     typer.Option(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli.console import raw, say, someone_is_there
+from reconciler.cli.names import Name
 from reconciler.cli.options import Local, Project, State
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
@@ -34,7 +35,7 @@ _WHOLE = re.compile(r"[+-]?\d+")
 
 @app.command()
 def predict(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    name: Name,
     rows: Annotated[str, typer.Argument(help='JSON, JSON Lines or CSV file of rows; "-" is standard input.')] = "-",
     *,
     tag: Annotated[str | None, typer.Option("--tag", help="A tagged revision's address.", show_default=False)] = None,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli.commands.ordering import TAKES, AsForm, Files, Name, Reason, Step, Version, Wish, give
+from reconciler.cli.commands.ordering import TAKES, AsForm, Files, Reason, Step, Version, Wish, give
+from reconciler.cli.names import Name
 from reconciler.cli.options import Environment, Form, Local, LockTimeout, Project, Region, State, Yes
 from reconciler.cli.planning import Target
 from reconciler.core import errors

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from reconciler.cli.console import data, out, say
+from reconciler.cli.names import Name
 from reconciler.cli.options import Form, Local, Project, Region, State, duration
 from reconciler.cli.planning import Target, working
 from reconciler.core import errors
@@ -36,7 +37,7 @@ def _guard(text: str) -> str:
 
 @app.command()
 def retrain(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    name: Name,
     *,
     force: Annotated[
         list[str] | None,

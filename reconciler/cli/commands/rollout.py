@@ -8,7 +8,7 @@ import typer
 
 from reconciler.cli.commands.ordering import AsForm, Files
 from reconciler.cli.console import data, out
-from reconciler.cli.names import services_in
+from reconciler.cli.names import no_path, services_in
 from reconciler.cli.options import Environment, Form, Local, Project, Region, State, spec_paths
 from reconciler.cli.planning import Target, joined, load_each, plan_specs, working
 from reconciler.core import errors
@@ -26,6 +26,7 @@ def rollout(
         typer.Argument(
             help="Service, as in metadata.name. Left out: all of the specs.",
             autocompletion=services_in,
+            callback=no_path,
             show_default=False,
         ),
     ] = None,

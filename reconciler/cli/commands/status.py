@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli.console import data, out, say
+from reconciler.cli.names import NamesOrAll
 from reconciler.cli.options import Form, Local, Project, State
 from reconciler.cli.planning import Target, working
 
@@ -24,9 +25,7 @@ InRegion = Annotated[str | None, typer.Option("--region", help="Only services in
 
 @app.command()
 def status(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Services. Left out: a line for each.", show_default=False)
-    ] = None,
+    names: NamesOrAll = None,
     *,
     region: InRegion = None,
     project: Project = None,

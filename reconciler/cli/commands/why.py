@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.cli.console import data, out, say
+from reconciler.cli.names import Name
 from reconciler.cli.options import Form, Local, Project, Region, State
 from reconciler.cli.planning import Target, working
 
@@ -20,7 +21,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def why(
-    name: Annotated[str, typer.Argument(help="Service, as in metadata.name.")],
+    name: Name,
     *,
     last: Annotated[
         int, typer.Option("--last", min=1, max=1000, help="How many decisions about its rollout, and about retraining.")

@@ -141,7 +141,8 @@ def anew(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     if rollout.phase not in ON_ITS_WAY or rollout.record is not None or rollout.candidate is None:
         return None
     stable = rollout.stable.revision if rollout.stable else ""
-    record = Record(rollout.candidate.hash, stable, literal(rollout.live.traffic), now, now, shadow=rollout.copied)
+    ours = rollout.copied and not rollout.tag_of_others
+    record = Record(rollout.candidate.hash, stable, literal(rollout.live.traffic), now, now, shadow=ours)
     why = f"version {rollout.candidate.hash} has {rollout.percent} % and nothing says since when: from now on"
     return Step(
         rollout.phase, why, number=rollout.number, record=record, rejected=rollout.rejected, event="found on its way"

@@ -151,6 +151,8 @@ class Rollout:
         waits_for: Region that comes first.
         notes: What could not be read.
         content: What is the same of versions that have the image and the model of the one that is wanted.
+        left: Record of a split that the spec no longer asks for: it stands beside the traffic, and says no more of it
+            than which tags were ours.
     """
 
     wanted: str
@@ -171,6 +173,7 @@ class Rollout:
     waits_for: str = ""
     notes: tuple[str, ...] = ()
     content: str = ""
+    left: Record | None = None
 
     def rejection(self, version: str) -> Rejection | None:
         """Give why a version gets no traffic; None where it may."""
@@ -203,9 +206,9 @@ class Rollout:
     @property
     def tag_of_others(self) -> bool:
         """Whether somebody gave the tag for copies to a revision for reasons of their own."""
-        found = _tagged(self.live, SHADOW)
-        if self.record is not None:
-            return found is not None and not self.record.shadow
+        found, record = _tagged(self.live, SHADOW), self.record or self.left
+        if record is not None:
+            return found is not None and not record.shadow
         return found is not None and found != self.candidate  # nothing says any more who gave it
 
     @property
@@ -248,8 +251,9 @@ def locate(spec: Wanted, live: Live, known: Known) -> Rollout:
     wanted = record.candidate if record is not None and again else spec.version
     serving = serving_of(live)
     hand = _hand(spec, live, record, serving, wanted)
+    left = None
     if record is not None and record.split and spec.policy.strategy is not Strategy.MANUAL and hand is Hand.NONE:
-        record = None  # of a split that the spec no longer asks for: whoever of it is wanted goes on from there
+        left, record = record, None  # whoever of the split is wanted goes on from there
     candidate = _candidate(live, record, wanted, serving)
     stable = _stable(live, record, candidate, serving)
     percent = serving.get(candidate.revision, 0) if candidate else 0
@@ -276,6 +280,7 @@ def locate(spec: Wanted, live: Live, known: Known) -> Rollout:
         known.waits_for,
         beside.unreadable,
         spec.content,
+        left,
     )
 
 

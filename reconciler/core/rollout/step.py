@@ -106,13 +106,25 @@ def targets(
     for tag, name in ((CANDIDATE, candidate), (STABLE, stable), (SHADOW, shadow or "")):
         if name:
             tags.setdefault(name, []).append(tag)
-    found = [share for name in {*percents, *tags} for share in _of_one(name, percents.get(name, 0), tags.get(name, []))]
+    had = {share.revision: share.tag for share in live.traffic if share.percent}
+    found = [
+        share
+        for name in {*percents, *tags}
+        for share in _of_one(name, percents.get(name, 0), tags.get(name, []), had.get(name, ""))
+    ]
     return tuple(sorted(found))
 
 
-def _of_one(name: str, percent: int, tags: Sequence[str]) -> list[Share]:
-    """Give one revision's targets: Cloud Run takes one with percent, and one more per further tag."""
+def _of_one(name: str, percent: int, tags: Sequence[str], had: str) -> list[Share]:
+    """Give one revision's targets: Cloud Run takes one with percent, and one more per further tag.
+
+    The percent stays with the tag that has it, and goes to one of ours before any of others: else a change of tags
+    alone reads as one of traffic.
+    """
     if not tags:
         return [Share(name, percent)] if percent else []
-    first, *others = sorted(tags)
+    first, *others = sorted(tags, key=lambda tag: (tag != had, tag not in _OURS, tag))
     return [Share(name, percent, first), *(Share(name, 0, tag) for tag in others)]
+
+
+_OURS = (CANDIDATE, STABLE)
