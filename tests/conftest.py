@@ -29,6 +29,9 @@ from tests.warm import Process, emulators
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 """Tests import onnxruntime themselves, and it is nobody's business that they do."""
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+"""Threads of scikit-learn, LightGBM and XGBoost wait for each other without turning: test processes share the cores."""
+
 os.environ.setdefault("MLSERVICE_PRICES", os.devnull)
 """What somebody read from Google's catalog on this machine is no price of a test's."""
 

@@ -11,7 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 GZIPPED = "application/vnd.oci.image.layer.v1.tar+gzip"
-LEVEL = 6
+LEVEL = 5
+"""Not zlib's default of 6: of libraries and modules of a server with ONNX 23.6 MB take 0.55 s of a processor, not 0.96,
+and 7.9 MB, not 7.8."""
 CHUNK_BYTES = 1024 * 1024
 
 

@@ -108,8 +108,8 @@ def _connected(topic: str) -> Callable[..., Any]:
     from google.cloud import pubsub_v1  # noqa: PLC0415 - late, for start-up
 
     channel = pubsub_v1.PublisherClient().transport.grpc_channel
-    call = gapic_v1.method.wrap_method(channel.unary_unary(_METHOD))  # type: ignore[no-untyped-call]
-    where = gapic_v1.routing_header.to_grpc_metadata((("topic", topic),))  # type: ignore[no-untyped-call]
+    call = gapic_v1.method.wrap_method(channel.unary_unary(_METHOD))  # type: ignore[no-untyped-call]  # half typed
+    where = gapic_v1.routing_header.to_grpc_metadata((("topic", topic),))  # type: ignore[no-untyped-call]  # half typed
     return lambda request, **how: call(request, metadata=(where,), **how)
 
 

@@ -82,6 +82,22 @@ def test_what_needs_a_failed_thing_is_skipped_and_so_is_what_needs_that(bench):
     )
 
 
+@pytest.mark.parametrize(
+    ("means", "then"), [({"before": frozenset({"toy"})}, Outcome.DONE), ({"uses": frozenset({"toy"})}, Outcome.SKIPPED)]
+)
+def test_a_delete_that_follows_a_failed_one_goes_on_unless_that_one_may_use_it(operator, means, then):
+    """Some deletes come first for tidiness alone: what can go goes all the same. What may still be used stays."""
+    bench = Bench(operator, (TOY, replace(TOY, name="lead", **means)))
+    bench.apply(toy("first"), toy("second", kind="lead"))
+    bench.cloud.faults["delete"] = [errors.InvalidRequest("delete", "lead/global/second", "no")]
+
+    report = bench.apply()
+
+    assert outcomes(report) == {"second": Outcome.FAILED, "first": then}
+    assert set(outcomes(bench.apply()).values()) == {Outcome.DONE}
+    assert bench.cloud.objects == {}
+
+
 class Crowded(ToyClient):
     """Tells when two writes run at once."""
 

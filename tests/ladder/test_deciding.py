@@ -104,6 +104,18 @@ def test_our_own_estimate_counts_as_the_bill_does():
     assert again.taken[0].cost == 990
 
 
+def test_what_confirms_a_bill_is_kept_whatever_else_is_said():
+    """It is neither among the highest nor among the newest where somebody sends as many of either as are kept."""
+    real = notice(1.0, NOW - timedelta(hours=2), message="real")
+    high = [notice(2, NOW - timedelta(hours=1), message=f"high-{number}") for number in range(MOST_READINGS)]
+    low = [notice(0.1, message=f"low-{number}") for number in range(MOST_READINGS)]
+
+    decision = decided(real, *high, *low)
+
+    assert kinds(decision) == ["Notify", "FreezeRetraining"]
+    assert len(decision.book.readings) < MOST_READINGS + 3
+
+
 def test_a_month_later_nothing_holds():
     """Every step ends with the billing month, which is that of Los Angeles, whether or not a pass looks."""
     book = decided(*said_twice(2)).book
@@ -189,6 +201,8 @@ def test_a_lifted_step_stays_lifted_until_then():
     assert "ana@acme.example lifted it until 2026-11-22 12:00 UTC" in "; ".join(held.held)
     assert kinds(decided(book=held.book, now=until)) == ["Notify", "FreezeRetraining", "CapInstances"]
     assert kinds(decided(book=lifted(book, None, until=until, by="", now=NOW))) == []
+    other = lifted(book, step_of(budget().actions[0]), until=until + timedelta(days=1), by="", now=until)
+    assert [each.step.do for each in other.lifts] == ["Notify"]
     with pytest.raises(ValueError, match="31 days"):
         lifted(book, None, until=NOW + timedelta(days=32), by="", now=NOW)
 
@@ -216,9 +230,24 @@ def test_what_is_wanted_while_steps_hold():
         3,
         "capped by budget until 1 December (125 % of 900 EUR; lift: mlservice budget lift churn)",
     )
-    assert (free.most, free.warm(2), free.frozen, free.said) == (0, 2, "", ())
+    assert held.said[0] == (
+        0,
+        "over 80 % of its budget until 1 December (125 % of 900 EUR; lift: mlservice budget lift churn)",
+    )
+    assert held.less == "while capped until 1 December"
+    assert (free.most, free.warm(2), free.frozen, free.said, free.less) == (0, 2, "", (), "")
     assert restraint_of("churn", None, book, NOW).most == 0
     assert restraint_of("churn", ladder, None, NOW).most == 0
+
+
+def test_without_a_cap_it_is_said_until_when_none_is_kept_warm():
+    """And trainings are stopped that were claimed before the step was taken, which is not moved by later passes."""
+    ladder = budget(actions=[{"at": 1.0, "do": "ScaleToZero"}, {"at": 1.1, "do": "StopJobs"}])
+    book = decided(*said_twice(1.25), of=ladder).book
+
+    held = restraint_of("churn", ladder, book, NOW + timedelta(hours=5))
+
+    assert (held.cold, held.less, held.stop) == (True, "while none is kept warm until 1 December", NOW)
 
 
 @pytest.mark.parametrize("year", range(2007, 2050))

@@ -30,9 +30,13 @@ OUTCOMES = [
     (
         "none-that-holds",
         {CI: Attested(denials=("no key",)), QA: HOLDS},
-        [f"an attestation by {CI}, and none that holds"],
+        [f"an attestation by {CI}, and none that holds: no key; whoever has its key"],
     ),
-    ("many", {CI: Attested(denials=("x", "y"), more=True), QA: HOLDS}, ["2 attestations by"]),
+    (
+        "many",
+        {CI: Attested(denials=("x", "y"), more=True), QA: HOLDS},
+        [f"2 attestations by {CI}, and none that holds: x; there are more, and nobody looked at those; whoever has"],
+    ),
     ("unreadable", {CI: HOLDS, QA: Unreadable("no role")}, ["no role"]),
     ("not-asked", {CI: HOLDS}, [f"it is not known whether {QA}"]),
 ]
@@ -119,6 +123,13 @@ def test_nothing_new_passes_without_an_attestation_of_each(new, found, required)
 def test_what_serves_or_is_gone_back_to_bars_nothing(serving, back, found):
     """An outage is no remedy."""
     assert not signatures_of(RULE, Images(serving=serving, back=back), found).closed
+
+
+def test_what_requests_go_back_to_is_called_so():
+    """Nothing is deployed of it: whoever reads the warning looks for it where traffic goes."""
+    (line,) = signatures_of(RULE, Images(back=(A,)), known(A, {CI: NONE, QA: HOLDS})).warnings
+
+    assert f"requests go back to it: {CI} has not attested it" in line
 
 
 BUILT = Built(

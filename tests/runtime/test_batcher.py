@@ -28,6 +28,7 @@ def test_what_comes_in_one_turn_of_the_loop_is_one_call():
 
         assert queue.model.sizes == [4]
         assert (first.answer, second.answer, third.answer) == (doubled(1), doubled(2, 3), doubled(4))
+        assert first.answered is second.answered is third.answered is True
         assert queue.batcher.waiting == 0
 
     assert virtual_time.run(work) < 0.001

@@ -233,6 +233,49 @@ def test_a_crowd_that_leaves_is_forgotten():
     virtual_time.run(work)
 
 
+def test_a_crowd_is_forgotten_by_an_eighth_of_who_is_missing():
+    """One quiet call makes no stranger of who asked a moment ago: eight of them are two calls of four again."""
+
+    async def work(loop):
+        queue = on_device(loop, max_rows=8, beside_rows=2)
+        await come_back(loop, queue, 8, 4)
+        queue.ask(1)
+        await asyncio.sleep(2 * CALL_S)
+        for number in range(8):
+            queue.ask(number)
+        await asyncio.sleep(1)
+
+        assert queue.model.sizes[-3:] == [1, 4, 4]
+
+    virtual_time.run(work)
+
+
+def test_nobody_is_one_of_many_before_anybody_came():
+    """The first callers are one call, however small a half may be."""
+
+    async def work(loop):
+        queue = on_device(loop, max_rows=8, beside_rows=1)
+        for number in range(4):
+            queue.ask(number)
+        await asyncio.sleep(1)
+
+        assert queue.model.sizes == [4]
+
+    virtual_time.run(work)
+
+
+def test_callers_of_a_model_of_the_cpu_are_never_shared_out():
+    """It has one call at a time: halves would only be two calls after another."""
+
+    async def work(loop):
+        queue = Queue(loop, IN_THREAD, max_rows=8, beside_rows=2)
+        await come_back(loop, queue, 6, 6)
+
+        assert set(queue.model.sizes) == {6}
+
+    virtual_time.run(work)
+
+
 # Large requests in pieces
 
 
@@ -390,6 +433,21 @@ def test_large_requests_count_as_waiting():
 
 
 # A lost device
+
+
+def test_an_error_of_the_models_is_no_lost_device():
+    """Each caller hears what was wrong with their own rows, however often that was."""
+
+    async def work(loop):
+        queue = on_device(loop)
+        works = [queue.ask(-1, 1, 1, 1), queue.ask(-2, 1, 1, 1), queue.ask(5, 1, 1, 1)]
+        await asyncio.sleep(1)
+
+        assert [str(one.answer) for one in works[:2]] == ["below zero"] * 2
+        assert works[2].answer == doubled(5, 1, 1, 1)
+        assert not queue.batcher.lost
+
+    virtual_time.run(work)
 
 
 class Losing(OnDevice):

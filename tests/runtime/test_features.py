@@ -233,6 +233,36 @@ def test_a_model_without_features_takes_what_its_input_holds(datatype, kind):
     assert schema.numeric == (kind == "number")
 
 
+def test_a_model_without_features_or_inputs_takes_32_bit_floats():
+    """What frameworks that tell nothing of their input work with."""
+    schema = Schema.unnamed(2)
+
+    assert schema.columns([[1, LARGEST]]) == {"f0": [1], "f1": [LARGEST]}
+    with pytest.raises(InvalidInput, match=r"feature 'f1': .* is too large"):
+        schema.columns([[1, LARGEST * 1.001]])
+
+
+def test_a_model_that_takes_each_column_by_itself_takes_what_each_input_holds():
+    """By the inputs' names, in their order."""
+    schema = Schema.of_inputs([TensorSpec("b", "INT8", (-1,)), TensorSpec("a", "BYTES", (-1,))])
+
+    assert schema.names == ("b", "a")
+    assert schema.columns({"a": ["x"], "b": [127]}) == {"a": ["x"], "b": [127]}
+    with pytest.raises(
+        InvalidInput, match="row 0, feature 'b': 128 does not fit INT8; row 0, feature 'a': 1 is no string"
+    ):
+        schema.columns({"a": [1], "b": [128]})
+
+
+def test_an_integer_in_a_table_of_objects_is_one_of_64_bits():
+    """Objects of any size go in there; numpy has no wider integer to make of them later."""
+    schema = Schema({"a": INTEGER}, {"a": TensorSpec("x", "BYTES", (-1, 1))})
+
+    assert schema.columns([[2**63 - 1]]) == {"a": [2**63 - 1]}
+    with pytest.raises(InvalidInput, match="is too large"):
+        schema.columns([[2**63]])
+
+
 # Tables that came as tensors
 
 
@@ -269,6 +299,9 @@ PLACES = Schema({"plan": COLOUR, "on": BOOLEAN})
         pytest.param(PLACES, table([3, 1]), "row 0, feature 'plan': 3.0 is no category", id="no-place"),
         pytest.param(PLACES, table([0, 2]), "row 0, feature 'on': 2.0 is no boolean", id="no-boolean"),
         pytest.param(Schema({"a": STRING}), table(["x"], dtype=object), None, id="text"),
+        pytest.param(
+            Schema({"a": Feature("string", nullable=True)}), table(["x"], [None], dtype=object), None, id="no-text"
+        ),
         pytest.param(
             Schema({"a": NUMBER}), table(["x"], dtype=object), "row 0, feature 'a': 'x' is no number", id="no"
         ),
@@ -308,6 +341,13 @@ def test_features_stand_side_by_side_in_one_table():
     assert list(found) == ["x"]
     assert found["x"].dtype == np.float32
     np.testing.assert_array_equal(found["x"], [[1, 2, np.nan], [2, 0, 0.5]])
+
+
+def test_a_table_without_features_has_no_values():
+    """It is a table all the same."""
+    found = Layout(Schema({}), (TensorSpec("x", "FP32", (-1, 0)),)).arrays({})
+
+    assert (found["x"].shape, found["x"].dtype) == ((0, 0), np.float32)
 
 
 def test_features_are_inputs_of_their_own():

@@ -28,17 +28,14 @@ def read(tmp_path):
 
 @SETTINGS
 @given(data=service_specs(secrets=("token", "key")) | whole_specs())
-def test_every_drawn_spec_loads(read, data):
-    """What other property tests are fed is valid, without exception."""
-    assert read(data).service.name == data["metadata"]["name"]
-
-
-@SETTINGS
-@given(data=service_specs(secrets=("token", "key")) | whole_specs())
 def test_a_service_written_and_read_is_the_same(read, data):
-    """`to_yaml` and `load` are inverse, so `import` can write what `plan` then finds unchanged."""
+    """What other property tests are fed is valid, without exception, and `to_yaml` and `load` are inverse.
+
+    So `import` can write what `plan` then finds unchanged.
+    """
     service = read(data).service
 
+    assert service.name == data["metadata"]["name"]
     assert read(service).service == service
 
 
