@@ -3,7 +3,8 @@
 python -m benchmarks.prediction_log [--rounds 5] [--seconds 2] [--cells onnx-1-32,onnx-32-32]
 
 Records go to a topic of a stand-in for Pub/Sub that takes them and counts them, on the CPU of the load and behind it:
-while it has the CPU nobody asks, and the server would be measured idle. Every row that was answered must be there at
+while it has the CPU nobody asks, and the server would be measured idle. Each measurement follows a second of the same
+load, since what comes in a burst is logged after it. Every row that was answered must be there at
 the end, or be counted as dropped: what is lost silently fails the run.
 """
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOPIC = "projects/p/topics/t"
+LEAD_IN_S = 1.0
 BARS = {1.0: 0.80, 0.1: 0.97}
 _SERVER = """
 import os, sys
@@ -109,6 +111,13 @@ def settled(running: Running) -> None:
         time.sleep(1)
 
 
+def lead_in(running: Running, cell: Cell, rows: list[list[float]]) -> None:
+    """Have the load be there for a while: it is no burst any more, which is logged whole after it."""
+    drive(running, cell, rows, LEAD_IN_S)
+    for figures in (running.rates, running.cpu_us, running.kernel_us, running.p50_ms, running.p99_ms):
+        figures.pop()
+
+
 def measure(cell: Cell, rounds: int, seconds: float) -> None:
     """Print one cell: without the log, at a tenth, and with all."""
     known = models.known(cell.model)
@@ -122,6 +131,7 @@ def measure(cell: Cell, rounds: int, seconds: float) -> None:
             running[rate] = (stack.enter_context(serving(peer, known, cell.batch)), port)
         for _ in range(rounds):
             for one, _ in running.values():
+                lead_in(one, cell, known.rows)
                 drive(one, cell, known.rows, seconds)
                 settled(one)  # else it writes on what waits, on the CPU of the next one
         heads = ("req/s", "ratio", "bar", "cpu µs", "p50 ms", "p99 ms")

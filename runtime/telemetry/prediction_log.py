@@ -53,6 +53,15 @@ LEAST_SHARE = 0.003
 """The same for a log of next to none: one in a thousand is cheap, and should not wait for an idle loop."""
 
 
+def share_of(rate: float) -> float:
+    """Give the share of a loop that is never idle: who wants a tenth of the requests wants it to cost a tenth.
+
+    Args:
+        rate: Of the requests, 0 to 1.
+    """
+    return max(SHARE * rate, LEAST_SHARE)
+
+
 class Sink(Protocol):
     """Where records go, as JSON, a list per request; may block, and may raise."""
 
@@ -120,8 +129,7 @@ class PredictionLog:
         self._dropped = self._failed = 0
         self._sink = sink
         self._sending_s = 0.0
-        # Who wants a tenth of the requests wants it to cost a tenth.
-        self._turns = Turns(self._turn, max(SHARE * rate, LEAST_SHARE), lambda: self._sending_s)
+        self._turns = Turns(self._turn, share_of(rate), lambda: self._sending_s)
         self.begin = sink.begin
         self._sent: Background[Batch] = Background(
             self.name,

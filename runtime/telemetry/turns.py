@@ -20,7 +20,7 @@ RESERVE = 0.2
 """Of a loop's time, that is left idle where it is: who asks next finds it waiting."""
 SAVED_S = 0.02
 """Time that is saved up at most, and owed. Requests come between each two turns of it."""
-LONG_S, RESTS = 1.0, 30
+LONG_S, RESTS = 0.5, 30
 """A loop that had nothing idle for so long is at its limit. Before, it may be a burst: what waits is done after it.
 Idle time counts for so many times as much."""
 PAUSE_S, GATHER_S = 0.002, 0.01
@@ -36,7 +36,7 @@ class Allowance:
 
     Attributes:
         left_s: Seconds that may be taken; below zero where more was.
-        full_s: For how long nothing was idle beyond the reserve, about: two seconds at most.
+        full_s: For how long nothing was idle beyond the reserve, about: one second at most.
     """
 
     def __init__(self, cpus: float, share: float) -> None:
@@ -139,12 +139,19 @@ class Turns:
             self._allowance.spend(perf_counter() - began)
         assert self._loop is not None  # noqa: S101 - for the type checker
         if more:
-            self._next = self._loop.call_soon(self._take) if self._may else self._loop.call_later(PAUSE_S, self._take)
+            self._next = (
+                self._loop.call_soon(self._take) if self._may else self._loop.call_later(self._pause_s, self._take)
+            )
             return
         self._next = None
         if self._hurried:
             self._hurried = False
             self._finished.set()
+
+    @property
+    def _pause_s(self) -> float:
+        """To look whether it may is work, too: of a loop that is long full not so often."""
+        return GATHER_S if self.behind else PAUSE_S
 
     @property
     def _may(self) -> bool:

@@ -25,7 +25,7 @@ from runtime.frameworks import cpu_quota
 from runtime.serving.records import Records
 from runtime.telemetry import prediction_log, prediction_topic, turns
 from runtime.telemetry.background import Background
-from runtime.telemetry.prediction_log import BEHIND, BEHIND_BYTES, LEAST_SHARE, SHARE, TOGETHER, PredictionLog
+from runtime.telemetry.prediction_log import BEHIND, BEHIND_BYTES, SHARE, TOGETHER, PredictionLog, share_of
 from runtime.telemetry.prediction_rows import Rows
 from runtime.telemetry.prediction_topic import MOST_MESSAGES, Topic
 from runtime.telemetry.turns import LONG_S, RESERVE, SAVED_S, Allowance
@@ -471,7 +471,7 @@ def test_a_part_of_the_requests_takes_a_part_of_the_time(rate):
             work._take()
             now[0] += turns.PAUSE_S
 
-    part, wanted = (taken[0] + sent[0]) / now[0], max(SHARE * rate, LEAST_SHARE)
+    part, wanted = (taken[0] + sent[0]) / now[0], share_of(rate)
     assert wanted * 0.9 <= part <= wanted + (SAVED_S + 0.001) / now[0]
 
 
