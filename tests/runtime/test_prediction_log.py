@@ -419,11 +419,11 @@ def test_what_there_is_no_time_for_is_dropped_at_once_and_counted(body, most):
 
 
 def test_what_comes_in_a_burst_waits_for_the_time_after_it():
-    """A second without idle time drops nothing; a longer one is no burst, and a fifth of a second's rest ends it."""
+    """Half a second without idle time drops nothing; longer is no burst, and a fifth of a second's rest ends it."""
     work = turns.Turns(lambda: True, SHARE)
     allowance = work._allowance = Allowance(1.0, SHARE)
     found, now, busy = [], 0.0, 0.0
-    for span, load in ((30, 0.5), (90, 1.0), (20, 0.5), (150, 1.0), (20, 0.5), (50, 1.0)):  # in hundredths
+    for span, load in ((30, 0.5), (45, 1.0), (20, 0.5), (150, 1.0), (20, 0.5), (45, 1.0)):  # in hundredths
         for _ in range(span):
             now, busy = now + 0.01, busy + 0.01 * load
             allowance.look(now, busy, busy)

@@ -3,17 +3,17 @@
 A run that has to do so itself takes three times as long.
 """
 
-import _strptime  # noqa: F401 - here for its effect, as those without a word below
+import _strptime  # noqa: F401 - here for its effect
 import importlib
 import pkgutil
 from collections.abc import Iterator
 
-import google_crc32c  # noqa: F401
-import grpc  # noqa: F401
+import google_crc32c  # noqa: F401 - the same
+import grpc  # noqa: F401 - the same
 import rich.console
 import rich.table
-import rich.text  # noqa: F401
-from google.cloud.storage import Client  # noqa: F401
+import rich.text  # noqa: F401 - the same
+from google.cloud.storage import Client  # noqa: F401 - the same
 from pydantic import BaseModel
 
 import reconciler.cli.commands

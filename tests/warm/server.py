@@ -104,7 +104,7 @@ def _end(code: int) -> NoReturn:
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as it does first
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-        stream.flush()  # type: ignore[union-attr]
+        stream.flush()  # type: ignore[union-attr]  # they are there in a program
     os._exit(code)
 
 
