@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import google.auth.transport.requests
@@ -250,3 +251,26 @@ def test_a_deployment_survives_a_kill(tmp_path):
         assert who(found.uri) == short(found.latest_ready_revision)
     finally:
         second.stop()
+
+
+def test_who_may_call_and_from_where_are_said_at_the_same_time(cloud):
+    """A policy and an update that are written together both hold: neither writes what the other read before."""
+    name = cloud.create(wanted=service(public=False)).name
+    ingress = run_v2.IngressTraffic
+    anyone = policy_pb2.Binding(role="roles/run.invoker", members=["allUsers"])
+    answers, wanted = [], []
+    with httpx.Client(trust_env=False) as http, ThreadPoolExecutor(1) as beside:
+        for turn in range(24):
+            inside, public = bool(turn & 1), bool(turn & 2)
+            changed = cloud.get()
+            changed.ingress = ingress.INGRESS_TRAFFIC_INTERNAL_ONLY if inside else ingress.INGRESS_TRAFFIC_ALL
+            moved = beside.submit(cloud.update, changed, "ingress")
+            policy = policy_pb2.Policy(bindings=[anyone] if public else [])
+            asked = iam_policy_pb2.SetIamPolicyRequest(resource=name, policy=policy)
+            cloud.services.set_iam_policy(asked)
+            while not moved.done():
+                cloud.services.set_iam_policy(asked)
+            answers.append(http.get(moved.result().uri).status_code)
+            wanted.append(404 if inside else 200 if public else 403)
+
+    assert answers == wanted

@@ -1,6 +1,9 @@
 """The addresses of services, written down as plain JSON: read at a start without any of Google's messages."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from emulator.apis.run.names import parts
@@ -38,6 +41,21 @@ class Addresses:
     def revisions(self) -> set[str]:
         """Full names of the revisions that any address leads to: they may not be deleted."""
         return {share[0] for shares in self.shares.values() for share in shares}
+
+
+class Doors(dict[str, threading.Lock]):
+    """One lock per service of this cloud, by its name: whoever changes its addresses."""
+
+
+@contextmanager
+def changing(world: World, service: str) -> Iterator[None]:
+    """Read, change, write down and show addresses alone.
+
+    A deployment moves traffic while somebody else says who may call: each is to find what the other wrote, and what is
+    shown last is to be what was written last.
+    """
+    with world.part(Doors, Doors).setdefault(service, threading.Lock()):
+        yield
 
 
 def load(world: World, service: str) -> Addresses | None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from emulator.apis.run import authorization, conditions, gpus, programs, secrets
-from emulator.apis.run.addresses import KIND, MAIN, Addresses, load, routes_of, save
+from emulator.apis.run.addresses import KIND, MAIN, Addresses, changing, load, routes_of, save
 from emulator.apis.run.messages import INGRESS_ALL, LATEST, MANUAL, REVISION, TrafficTargetStatus
 from emulator.apis.run.names import parts, short
 from emulator.apis.run.running import plane
@@ -168,13 +168,14 @@ def route(world: World, name: str) -> Outcome:
     """Send traffic where the service says; where that cannot be, it stays as it was."""
     service = SERVICES.get(world, name)
     statuses, outcome = resolve(world, service)
-    before = load(world, name) or Addresses()
     if not outcome.ready:
         return outcome
-    after = addresses_of(world, service, statuses, before)
-    save(world, name, after)
-    retired = tuple(sorted(before.revisions() - after.revisions()))
-    plane(world).route(routes_of(world, name, after), retired)
+    with changing(world, name):
+        before = load(world, name) or Addresses()
+        after = addresses_of(world, service, statuses, before)
+        save(world, name, after)
+        retired = tuple(sorted(before.revisions() - after.revisions()))
+        plane(world).route(routes_of(world, name, after), retired)
     plane(world).close([port for tag, port in before.ports.items() if tag not in after.ports])
     show_activity(world, after.revisions(), set(retired))
     return Outcome()
@@ -353,21 +354,23 @@ def _show_addresses(world: World, service: Any, *, moved: bool) -> None:
 
 def reroute(world: World, name: str) -> None:
     """Take up a change of the policy: who may call is part of the address."""
-    addresses = load(world, name)
-    service = SERVICES.find(world, name)
-    if addresses is not None and service is not None:
-        addresses.public = is_public(world, service)
-        save(world, name, addresses)
-        plane(world).route(routes_of(world, name, addresses))
+    with changing(world, name):
+        addresses = load(world, name)
+        service = SERVICES.find(world, name)
+        if addresses is not None and service is not None:
+            addresses.public = is_public(world, service)
+            save(world, name, addresses)
+            plane(world).route(routes_of(world, name, addresses))
 
 
 def remove(world: World, name: str) -> None:
     """Take a deleted service's addresses and revisions away; what is in flight may finish."""
     with one_at_a_time(world, name):
-        addresses = load(world, name)
-        if SERVICES.find(world, name) is None and addresses is not None:
-            world.store.delete(KIND, name)
-            plane(world).close(list(addresses.ports.values()))
+        with changing(world, name):
+            addresses = load(world, name)
+            if SERVICES.find(world, name) is None and addresses is not None:
+                world.store.delete(KIND, name)
+                plane(world).close(list(addresses.ports.values()))
         present = {found for found, _ in world.store.list(REVISIONS.kind, f"{name}/revisions/")}
         gone = [found for found, _ in world.store.list(programs.KIND, f"{name}/revisions/") if found not in present]
         plane(world).remove(gone)
