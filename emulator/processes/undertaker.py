@@ -21,26 +21,28 @@ class Undertaker:
     def __init__(self) -> None:
         command = [sys.executable, "-I", "-S", __file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-        self._watched: set[int] = set()
+        self._watched: dict[int, str] = {}
         self._lock = threading.Lock()
 
     def watch(self, group: int) -> None:
         """From now on, kill process group `group` should this process die."""
         with self._lock:
-            self._watched.add(group)
+            self._watched[group] = started(group)
             self._tell(f"+{group}\n")
 
     def forget(self, group: int) -> None:
         """Process group `group` has ended: its number may be used by somebody else."""
         with self._lock:
-            self._watched.discard(group)
+            self._watched.pop(group, None)
             self._tell(f"-{group}\n")
 
     def bury(self) -> None:
-        """Kill now what is still watched. Its numbers are its own: who reaps it says `forget` before."""
+        """Kill now what is still watched, and watch it no more: its numbers may be somebody else's soon."""
         with self._lock:
+            bury(self._watched)
             for group in self._watched:
-                kill_group(group)
+                self._tell(f"-{group}\n")
+            self._watched.clear()
 
     def close(self) -> None:
         """End the undertaker; what it still watches is killed."""

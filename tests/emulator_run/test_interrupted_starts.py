@@ -306,6 +306,7 @@ def test_what_is_still_watched_ends_where_who_watches_goes_on():
 
         assert left.wait(WITHIN_S) == -signal.SIGKILL
         assert over.poll() is None, "its number is somebody else's by now"
+        assert not undertaker._watched, "what is buried is killed once"
     finally:
         over.kill()
         over.wait()
