@@ -105,10 +105,11 @@ def test_what_google_refuses_is_not_tried_again(bench):
     assert bench.clock.slept == []
 
 
-def test_an_object_remade_before_a_replace_is_left(bench):
+@pytest.mark.parametrize(("exact", "what"), [(True, "the saved plan is stale"), (False, "not what was shown")])
+def test_an_object_remade_before_a_replace_is_left(bench, exact, what):
     """Somebody deleted it and made it anew since the plan: what the plan's reader agreed to delete is gone already."""
     bench.converge(toy())
-    planned = bench.plan(toy(place="there"))
+    planned = bench.plan(toy(place="there"), exact=exact)
     assert planned.plan.changes[0].action is Action.REPLACE
     # The first delete fails; meanwhile somebody makes the object anew.
     bench.cloud.faults["delete"] = [unavailable()]
@@ -121,9 +122,10 @@ def test_an_object_remade_before_a_replace_is_left(bench):
     sleep = bench.clock.sleep
     bench.clock.sleep = lambda seconds: (sleep(seconds), made_anew(None))
 
-    with pytest.raises(errors.StalePlan, match="made anew by someone else"):
+    with pytest.raises(errors.StalePlan, match="made anew by someone else") as stale:
         bench.carry_out(planned)
 
+    assert what in str(stale.value)
     assert "one" in bench.cloud.objects
 
 
@@ -141,6 +143,18 @@ def test_a_kind_without_etags_is_looked_at_again_before_it_is_written(pool):
     # The stale write is not made; after a fresh look the right one is.
     assert bench.cloud.calls == ["observe", "observe", "observe", "update", "observe"]
     assert bench.cloud.objects["one"][1].size == 2
+
+
+def test_what_the_server_named_is_looked_at_again_by_its_name(pool):
+    """Its mark is gone, and the API has no etags: the name on record is enough to look before the write."""
+    bench = Bench(pool, Kinds.of(replace(NAMED, fenced=False)))
+    seen = bench.converge(toy(kind="named"))
+    _, fields, version = bench.cloud.objects[seen.server_name]
+    bench.cloud.objects[seen.server_name] = ("", fields, version)
+
+    bench.converge(toy(kind="named", size=2), server_name=seen.server_name)
+
+    assert bench.cloud.objects[seen.server_name][1].size == 2
 
 
 def test_references_are_filled_with_what_the_run_brought_about(bench):
@@ -250,3 +264,4 @@ def test_refused_deletions_wait_for_no_thread_but_their_own():
             with pytest.raises(errors.InvalidRequest) as refused:
                 task.result()
             assert "delete alert down (alerts/1)" in refused.value.hint
+            assert str(refused.value) == "cannot delete toy: it is used"

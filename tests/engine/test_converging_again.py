@@ -121,7 +121,7 @@ def progress(want, seen):
 @pytest.mark.parametrize(
     ("more", "became"),
     [
-        ({"progress": progress}, "from 5 to 2 at https://other"),
+        ({"progress": progress, "consequence": lambda *_: "it starts anew"}, "from 5 to 2 at https://other"),
         ({"progress": lambda *_: "", "consequence": lambda *_: "it starts anew"}, "it starts anew"),
         ({"consequence": lambda *_: "it starts anew"}, "it starts anew"),
         ({}, "config drift: changed outside mlservice"),
@@ -143,6 +143,17 @@ def test_what_became_something_else_is_told_whether_it_was_written_or_not(pool, 
         done = "this was written instead" if sense is Sense.SAFER else "nothing was written; next would be"
         assert str(told.value).endswith(f"{done}: {became}")
         assert bench.cloud.objects["one"][1].size == size
+
+
+def test_what_is_gone_meanwhile_becomes_something_else_too(pool):
+    """Nothing is there whose progress could be told: it would have to be made."""
+    bench = odd(pool, **sensing(Sense.BOLDER, progress=progress))
+    planned = bench.plan(toy(size=2))
+    bench.cloud.before["update"] = bench.cloud.objects.clear
+    bench.cloud.faults["update"] = [CONFLICT]
+
+    with pytest.raises(errors.Overtaken, match="nothing was written; next would be: not there yet"):
+        bench.carry_out(planned)
 
 
 @pytest.mark.parametrize(("sense", "written"), [(Sense.DONE, False), (Sense.SAME, True)])
@@ -196,6 +207,28 @@ def test_a_write_that_breaks_something_has_failed(pool, before, after, fault):
         bench.carry_out(planned)
 
 
+def test_what_cannot_be_made_where_nothing_was_has_failed(pool):
+    """There is no state of before that it could be as broken as."""
+    bench = odd(pool)
+    planned = bench.plan(toy("two"))
+    bench.cloud.problem = "no memory"
+    bench.cloud.faults["lost:create"] = [BROKEN]
+
+    with pytest.raises(errors.OperationFailed):
+        bench.carry_out(planned)
+
+
+def test_what_is_made_anew_and_broken_as_before_has_failed(pool):
+    """The object of before is gone; that this one does not work either is no success."""
+    bench = odd(pool)
+    bench.cloud.problem = "no memory"
+    planned = bench.plan(toy(place="there"))
+    bench.cloud.faults["lost:create"] = [BROKEN]
+
+    with pytest.raises(errors.OperationFailed):
+        bench.carry_out(planned)
+
+
 def test_what_goes_in_steps_goes_one_step(pool):
     """A plan shows one step and a run makes one; what does not go in steps is written until it is there."""
     for in_steps, size in ((True, 2), (False, 4)):
@@ -220,12 +253,14 @@ def test_what_does_not_take_on_what_is_written_is_named(pool):
 
 
 def test_a_look_that_fails_for_a_moment_is_taken_again(pool):
-    """Between two tries nothing may be known of the object; a lasting refusal ends it."""
+    """Between two tries nothing may be known of the object, and nothing is written; a lasting refusal ends it."""
     bench = odd(pool)
     planned = bench.plan(toy(size=2))
+    bench.cloud.calls.clear()
     bench.cloud.faults |= {"update": [CONFLICT], "observe": [unavailable()]}
 
     assert bench.carry_out(planned).fields.size == 2
+    assert bench.cloud.calls == ["update", "observe", "observe", "update", "observe"]
 
     planned = bench.plan(toy(size=3))
     bench.cloud.faults |= {"update": [CONFLICT], "observe": [errors.NotPermitted("read", "toy", "no")]}
