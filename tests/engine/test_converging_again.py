@@ -9,7 +9,7 @@ from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.decide import Owner, decide
 from reconciler.core.inventory import Entry
-from reconciler.core.kind import Kinds, always, never
+from reconciler.core.kind import Kinds, Roles, always, never
 from reconciler.core.plan import Action, Plan
 from reconciler.core.planned import Planned
 from reconciler.core.reference import Ref
@@ -30,12 +30,22 @@ class OddClient(ToyClient):
 
     def __init__(self, cloud):
         super().__init__(cloud)
-        for name, value in {"unsettled": 0, "problem": "", "stamps": [], "takes": None}.items():
+        for name, value in {
+            "unsettled": 0,
+            "problem": "",
+            "stamps": [],
+            "written": [],
+            "takes": None,
+            "writers": 0,
+        }.items():
             setattr(cloud, name, getattr(cloud, name, value))
 
     def seen(self, address, name):
-        self.cloud.unsettled -= 1
-        return replace(super().seen(address, name), settled=self.cloud.unsettled < 0, problem=self.cloud.problem)
+        cloud = self.cloud
+        cloud.unsettled -= 1
+        mark, fields, (made, times) = cloud.objects[name]
+        cloud.objects[name] = (mark, fields, (made, times + cloud.writers))
+        return replace(super().seen(address, name), settled=cloud.unsettled < 0, problem=cloud.problem)
 
     def create(self, want):
         self.cloud.stamps.append(want.stamp)
@@ -43,6 +53,7 @@ class OddClient(ToyClient):
 
     def update(self, want, seen, changes):
         self.cloud.stamps.append(want.stamp)
+        self.cloud.written.append([change.path for change in changes])
         if self.cloud.takes is not None:
             want = replace(want, fields=replace(seen.fields, size=seen.fields.size + self.cloud.takes))
         super().update(want, seen, changes)
@@ -110,7 +121,7 @@ def bench(pool):
 
 def sensing(sense, **more):
     """Ways in which a kind looks at a fresh decision."""
-    return {"sense": lambda *_: sense, **more}
+    return {"sense": lambda agreed, now: sense if agreed.address == now.address else Sense.SAME, **more}
 
 
 def progress(want, seen):
@@ -141,6 +152,7 @@ def test_what_became_something_else_is_told_whether_it_was_written_or_not(pool, 
             bench.carry_out(replace(planned, owners={ONE: owner}), {other.address: other}.get)
 
         done = "this was written instead" if sense is Sense.SAFER else "nothing was written; next would be"
+        assert str(told.value).startswith("toy/global/one: ")
         assert str(told.value).endswith(f"{done}: {became}")
         assert bench.cloud.objects["one"][1].size == size
 
@@ -174,7 +186,7 @@ def test_what_somebody_else_did_instead_is_told_where_nothing_is_left_to_write(p
     planned = bench.plan(toy(size=2))
     meanwhile(bench, size=2)
 
-    with pytest.raises(errors.Overtaken, match="nothing was written; next would be: it stays as it is now"):
+    with pytest.raises(errors.Overtaken, match=r"^toy/global/one: .* nothing was written; next would be: it stays as"):
         bench.carry_out(planned)
 
 
@@ -248,8 +260,30 @@ def test_what_does_not_take_on_what_is_written_is_named(pool):
     with pytest.raises(errors.NotConverged) as failed:
         bench.converge(toy(size=2))
 
-    assert failed.value.fields == ("size",)
+    assert str(failed.value) == "toy/global/one did not take on what was written: size"
     assert bench.cloud.calls.count("update") == ATTEMPTS
+
+
+def test_what_somebody_writes_all_the_time_is_given_up(pool):
+    """Before every write it has changed again, and the API would let us undo that: it is left, and said."""
+    bench = odd(pool, fenced=False)
+    bench.cloud.writers = 1
+
+    with pytest.raises(errors.Conflict, match="cannot update toy/global/one: somebody changed it since"):
+        bench.converge(toy(size=2))
+
+    assert bench.cloud.calls.count("update") == 0
+
+
+def test_what_is_not_permitted_names_the_roles_of_its_kind(pool):
+    """Whoever reads it knows what to ask for."""
+    bench = odd(pool, roles=Roles(write=("roles/toys.editor",)))
+    bench.cloud.faults["update"] = [errors.NotPermitted("update", "toy", "no", permission="toys.update")]
+
+    with pytest.raises(errors.NotPermitted) as refused:
+        bench.converge(toy(size=2))
+
+    assert "roles/toys.editor" in refused.value.hint
 
 
 def test_a_look_that_fails_for_a_moment_is_taken_again(pool):
@@ -277,6 +311,7 @@ def test_a_saved_plan_writes_what_it_names_and_nothing_else(pool, exact):
 
     if not exact:
         assert bench.carry_out(planned).fields.url == ""
+        assert bench.cloud.written == [["size"], ["size", "url"]]
         return
     with pytest.raises(errors.StalePlan, match="toy/global/one: somebody changed url meanwhile") as stale:
         bench.carry_out(planned)

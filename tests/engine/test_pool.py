@@ -33,6 +33,14 @@ def test_as_many_calls_run_at_once_as_it_has_threads():
     assert ended == [False] * 3
 
 
+def test_no_more_run_at_once_than_it_has_threads():
+    """One makes all calls, and is known by its name where threads are listed."""
+    with Pool(1) as pool:
+        names = pool.gather([lambda: threading.current_thread().name] * 20)
+
+    assert set(names) == {"mlservice_0"}
+
+
 def test_a_call_has_the_context_of_who_makes_it():
     """What logs and traces know of a run is known in its threads."""
     run = ContextVar("run", default="")
