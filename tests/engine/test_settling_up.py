@@ -12,6 +12,7 @@ from reconciler.core.plan import Action
 from reconciler.core.reference import Ref
 from reconciler.engine.apply import NOT_BEFORE, apply
 from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.waiting import OVERTAKEN, apply_when_free
 from tests.engine.test_applying import KEY, Bench
 from tests.operating import REGION
 from tests.toys import NAMED, TOY, ToyClient, toy
@@ -148,6 +149,63 @@ def test_a_lock_that_is_taken_lets_the_others_go(bench):
     assert bench.inventory().lock is None
     assert store.read_all()[key].lock.run_id == "run-9"
     assert bench.cloud.objects == {}
+
+
+def faster(bench, *, size=1):
+    """Another run was at work since the plan was made."""
+    apply(bench.session("run-9"), bench.plan(toy(size=size), toy("theirs", size=size)))
+
+
+def test_a_plan_that_another_run_overtook_is_made_again_while_it_does_the_same(bench):
+    """It is applied then; where nobody can make it again, it is stale, and where it never fits that ends."""
+    bench.apply(toy())
+    planned, made = bench.plan(toy(size=2)), []
+    faster(bench)
+
+    def again():
+        made.append(bench.plan(toy(size=2), toy("theirs")))
+        return made[-1]
+
+    assert not apply_when_free(bench.session(), planned, again=again).failed
+    assert (len(made), bench.cloud.objects["one"][1].size) == (1, 2)
+    with pytest.raises(errors.StalePlan, match=r"what there is to do is not .*\n  churn: another run was at work"):
+        apply_when_free(bench.session(), planned)
+    with pytest.raises(errors.Locked, match="other runs keep changing these services") as hopeless:
+        apply_when_free(bench.session(), planned, again=lambda: made.append(planned) or planned)
+    assert (len(made), hopeless.value.hint) == (1 + OVERTAKEN, "try again later")
+
+
+@pytest.mark.parametrize(("exact", "what"), [(True, "the saved plan is stale"), (False, "not what was shown")])
+def test_what_was_not_agreed_to_is_not_applied_for_another_runs_sake(bench, exact, what):
+    """The plan made again does something else, which nobody has seen: why, what it does, or what it is."""
+    bench.apply(toy())
+    planned = bench.plan(toy(size=2), toy("three"))
+    faster(bench, size=5)
+
+    with pytest.raises(errors.StalePlan) as stale:
+        apply_when_free(
+            bench.session(), replace(planned, exact=exact), again=lambda: bench.plan(toy(place="there"), toy("three"))
+        )
+
+    assert what in str(stale.value)
+    assert stale.value.moved == (
+        "toy/global/one: deleted and made anew: it is gone",
+        "toy/global/theirs: it is gone",
+    )
+    assert bench.cloud.objects["one"][1].size == 5
+
+
+def test_whose_lock_is_taken_over_is_told(bench):
+    """Who left it, in which run, and when it ended."""
+    bench.apply(toy())
+    InventoryStore(bench.session("run-9")).take(bench.inventory())
+    ends = bench.inventory().lock.expires
+    bench.clock.advance(400)
+    said = []
+
+    assert not apply_when_free(bench.session(), bench.plan(toy(size=2)), say=said.append).failed
+
+    assert said == [f"taking over the lock of tester (run run-9), which expired at {ends:%H:%M:%S} UTC"]
 
 
 class UnwellClient(ToyClient):

@@ -85,8 +85,8 @@ GROUPS = (  # a module is of the first that names it
     # By what each is about: run against all of tests/engine, one mistake takes minutes. A cloud of toys comes first.
     Group(_of_engine("converge", "pool"), _engine("converging", "converging_again", "pool"), sample=40),
     Group(
-        _of_engine("apply", "clock", "dead_holders", "entries", "inventory_store", "waiting"),
-        _engine("applying", "settling_up", "waiting", "ownership"),
+        _of_engine("apply", "clock", "dead_holders", "inventory_store", "waiting"),
+        _engine("applying", "settling_up", "dead_holders", "waiting", "ownership"),
         sample=8,
     ),
     Group(
@@ -96,7 +96,7 @@ GROUPS = (  # a module is of the first that names it
         sample=8,
     ),
     Group(_of_engine("importing"), _engine("containers", "kept_roles", "access"), ("--cases", "2"), sample=8),
-    Group(_of_engine("history", "reasons", "reports", "signals"), _engine("history", "reports", "signals")),
+    Group(_of_engine("entries", "history", "reasons", "reports", "signals"), _engine("history", "reports", "signals")),
     Group(_of_engine("clearances", "oversight", "status", "use"), _engine("oversight", "status", "use", "models")),
     Group(_of_engine("job", "passes", "heartbeat", "refreshing", "shard"), _engine("passes", "heartbeat")),
     Group(
