@@ -190,9 +190,10 @@ def test_a_record_with_a_hole_is_not_written(bench):
     """The other object does not tell what is needed of it: that is said, and nothing is written."""
     ref = Ref(Address("toy", GLOBAL, "other"), "number")
 
-    with pytest.raises(errors.UnknownOutput, match="needs number of toy/global/other"):
+    with pytest.raises(errors.UnknownOutput, match="needs number of toy/global/other") as unknown:
         bench.converge(toy(url=ref))
 
+    assert "run again" in unknown.value.hint
     assert bench.cloud.objects == {}
 
 

@@ -1,5 +1,8 @@
 """What an apply leaves on record and in its report: toys, with real inventories."""
 
+import base64
+import json
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -11,10 +14,10 @@ from reconciler.core.kind import always
 from reconciler.core.plan import Action
 from reconciler.core.reference import Ref
 from reconciler.engine.apply import NOT_BEFORE, apply
-from reconciler.engine.inventory_store import InventoryStore
+from reconciler.engine.inventory_store import PACKED, InventoryStore
 from reconciler.engine.waiting import OVERTAKEN, apply_when_free
 from tests.engine.test_applying import KEY, Bench
-from tests.operating import REGION
+from tests.operating import BUCKET, REGION
 from tests.toys import NAMED, TOY, ToyClient, toy
 
 EDITED = "the spec or what it names changed"
@@ -206,6 +209,38 @@ def test_whose_lock_is_taken_over_is_told(bench):
     assert not apply_when_free(bench.session(), bench.plan(toy(size=2)), say=said.append).failed
 
     assert said == [f"taking over the lock of tester (run run-9), which expired at {ends:%H:%M:%S} UTC"]
+
+
+def packed(text):
+    """What stands in the metadata of an inventory's object."""
+    return {PACKED: base64.b64encode(zlib.compress(text.encode())).decode()}
+
+
+def test_an_inventory_that_cannot_be_read_is_named_with_why(bench):
+    """Each by its object, with what is wrong and what helps; the others are read."""
+    bench.apply(toy())
+    whole = Inventory("far", REGION).to_json()
+    broken = {
+        "text": ("no JSON", {}, "Expecting value"),
+        "part": ("{}", packed(json.dumps({"format": whole["format"]})), "'entries' is missing"),
+        "other": (json.dumps(whole), {}, f"it says that it is of far in {REGION}"),
+        "damaged": ("{}", {PACKED: "AAAA"}, "its packed form is damaged"),
+        "short": ("{}", {PACKED: packed("{}")[PACKED][:-8] + "AA=="}, "its packed form is"),
+    }
+    bucket = bench.operator.connection.storage.bucket(BUCKET)
+    for name, (body, metadata, _) in broken.items():
+        blob = bucket.blob(f"inventory/{REGION}/{name}.json")
+        blob.metadata = metadata
+        blob.upload_from_string(body, "application/json")
+
+    found = InventoryStore(bench.session()).read_all()
+
+    assert list(found) == [KEY]
+    for name, (_, _, why) in broken.items():
+        error = found.broken[f"inventory/{REGION}/{name}.json"]
+        assert str(error).startswith(f"cannot read inventory/{REGION}/{name}.json in the state bucket: {why}")
+        assert "older version" in error.hint
+    assert sorted(InventoryStore(bench.session()).applied()) == sorted([KEY, *((REGION, name) for name in broken)])
 
 
 class UnwellClient(ToyClient):

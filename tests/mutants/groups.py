@@ -40,6 +40,8 @@ def _engine(*topics: str) -> tuple[str, ...]:
     return tuple(f"tests/engine/test_{topic}.py" for topic in topics)
 
 
+_STANDINGS = ("fitting", "money", "needs", "rollouts", "told", "trail", "training")
+
 GROUPS = (  # a module is of the first that names it
     Group(
         ("reconciler/core/thread_imports.py",),
@@ -81,7 +83,11 @@ GROUPS = (  # a module is of the first that names it
         ("tests/ladder", *(f"tests/plan/test_{name}.py" for name in ("occurrences", "scanning", "sealing", "signing"))),
         further=("tests/engine/test_ladder.py", "tests/engine/test_attestations.py"),
     ),
-    Group(("reconciler/core/standings/*.py",), ("tests/standings",)),
+    Group(
+        ("reconciler/core/standings/*.py",),
+        tuple(f"tests/standings/test_{topic}.py" for topic in _STANDINGS),
+        sample=12,
+    ),
     # By what each is about: run against all of tests/engine, one mistake takes minutes. A cloud of toys comes first.
     Group(_of_engine("converge", "pool"), _engine("converging", "converging_again", "pool"), sample=40),
     Group(

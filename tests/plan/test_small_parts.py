@@ -4,25 +4,39 @@ import json
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from google.api import metric_pb2
 
-from reconciler.core import baseline, labels
-from reconciler.core.address import Address
+from reconciler.core import baseline, labels, notes
+from reconciler.core.address import GLOBAL, Address
 from reconciler.core.brought import images_of
 from reconciler.core.canary import Build
+from reconciler.core.decide import Owner
 from reconciler.core.diff import FieldChange, gone_keys
+from reconciler.core.errors import PlansRefused
+from reconciler.core.facts import Facts
+from reconciler.core.inventory import Inventories, Inventory
+from reconciler.core.kind import Extra, Kinds, Permissions, Roles
 from reconciler.core.measures import BREACH, breach_descriptor
-from reconciler.core.objects import several
+from reconciler.core.notes import Note
+from reconciler.core.objects import Observed, several
 from reconciler.core.orders import Orders
 from reconciler.core.orphans import Rule
 from reconciler.core.paid import fields
+from reconciler.core.parquet import _Reader
 from reconciler.core.plain import in_json
 from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.planned import compose
 from reconciler.core.quota import gpu_quota
 from reconciler.kinds import KINDS
+from schemas import load
 from tests.plan.test_orders import SAID
+from tests.toys import TOY, Toy, toy
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 
 @pytest.mark.parametrize(
@@ -163,3 +177,64 @@ def test_images_are_gathered_behind_what_is_of_no_service_that_asks():
     found = images_of(Plan.of(made, project="acme", services=("calm", "churn", "fraud")), {}, KINDS, ["fraud", "churn"])
 
     assert {name: each.new for name, each in found.items()} == {"churn": (image,), "fraud": (image,)}
+
+
+def test_what_a_kind_needs_for_some_specs_is_added_for_those():
+    """Roles, permissions and APIs of what a spec asks for, behind those of every spec."""
+    kind = replace(
+        TOY,
+        roles=Roles(("roles/toys.viewer",), ("roles/toys.editor",)),
+        permissions=Permissions(("toys.get",), ("toys.update",)),
+        apis=("toys.googleapis.com",),
+        extras=tuple(
+            Extra(what, asked.__eq__, (f"roles/{what}.viewer",), (f"{what}.get",), (f"{what}.googleapis.com",))
+            for what, asked in (("boxes", "boxed"), ("bows", "tied"))
+        ),
+    )
+
+    boxed = kind.of_specs(["plain", "boxed"])
+
+    assert boxed.roles == Roles(("roles/toys.viewer", "roles/boxes.viewer"), ("roles/toys.editor",))
+    assert boxed.permissions == Permissions(("toys.get", "boxes.get"), ("toys.update",))
+    assert boxed.apis == ("toys.googleapis.com", "boxes.googleapis.com")
+    assert kind.of_specs(["plain"]) is kind
+
+
+def test_where_something_is_that_takes_more_than_one_write_is_told():
+    """By its kind, of what is there and does not move now; asked with what the inventory remembers of it."""
+    address = Address("toy", GLOBAL, "one")
+    kinds = Kinds.of(replace(TOY, progress=lambda want, there: f"{there.fields.size} of {want.fields.size}"))
+    want, there = replace(toy(size=3), asked="steps"), Observed(address, Toy(size=1))
+
+    def told(*, wants=want, seen=there, moving=()):
+        return list(notes.progress(kinds, {address: wants}, {address: seen}, {address: Owner(("churn",))}, moving))
+
+    assert told() == [Note("churn", "1 of 3", "rollout")]
+    assert told(moving=[address]) == []
+    assert told(wants=replace(want, asked=None)) == []
+    assert told(seen=None) == []
+    assert told(seen=replace(there, hidden="may not be looked at")) == []
+
+
+def test_a_project_has_one_operator():
+    """A second one would undo what the first does; its own inventory is no second one."""
+    operators = load([GOLDEN / "operator" / "mlservice.yaml"]).operators
+    [loaded] = operators
+    others = Inventories({("us-east1", "operator_other"): Inventory("operator_other", "us-east1")})
+
+    with pytest.raises(PlansRefused, match="operator 'other' in us-east1 is at work in this project") as refused:
+        compose(KINDS, operators, [Facts("acme", "b")], others, lambda _: {}, project="acme", now=NOW)
+
+    assert "mlservice uninstall" in refused.value.hint
+    assert loaded.name in str(refused.value)
+
+
+def test_yes_and_no_in_lists_and_maps_take_a_byte_each():
+    """In a field they are its type; what follows is read from the right place."""
+    listed = bytes([0x19, 0x21, 1, 2, 0x15, 10, 0])
+    mapped = bytes([0x1B, 1, 0x11, 1, 2, 0x15, 10, 0])
+    plain = bytes([0x11, 0x12, 0x15, 10, 0])
+
+    assert dict(_Reader(listed).fields(0)) == {1: [True, False], 2: 5}
+    assert dict(_Reader(mapped).fields(0)) == {1: {}, 2: 5}
+    assert dict(_Reader(plain).fields(0)) == {1: True, 2: False, 3: 5}
