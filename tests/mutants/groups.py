@@ -102,7 +102,8 @@ GROUPS = (  # a module is of the first that names it
         sample=8,
     ),
     Group(_of_engine("importing"), _engine("containers", "kept_roles", "access"), ("--cases", "2"), sample=8),
-    Group(_of_engine("entries", "history", "reasons", "reports", "signals"), _engine("history", "reports", "signals")),
+    Group(_of_engine("entries", "history", "signals"), _engine("entries", "history", "signals")),
+    Group(_of_engine("reasons", "reports"), (*_engine("kept_reports"), "tests/standings/test_reading.py")),
     Group(_of_engine("clearances", "oversight", "status", "use"), _engine("oversight", "status", "use", "models")),
     Group(_of_engine("job", "passes", "heartbeat", "refreshing", "shard"), _engine("passes", "heartbeat")),
     Group(
