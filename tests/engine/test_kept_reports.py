@@ -7,11 +7,16 @@ import pytest
 
 from reconciler.core import errors
 from reconciler.core.bundle import Pointer
+from reconciler.core.inventory import Inventory
+from reconciler.engine.history import History
+from reconciler.engine.inventory_store import InventoryStore
 from reconciler.engine.reports import Latest, Reports
-from tests.operating import BUCKET
+from tests.engine.test_history import entry
+from tests.operating import BUCKET, REGION
 from tests.page.samples import fleet
 
 REPORT = fleet(2).report.to_json()
+NEW = Inventory("churn", REGION)
 SECRET = "ya29." + "A1b2" * 10
 
 
@@ -116,3 +121,25 @@ def test_documents_are_read_as_they_were_kept(kept):
     kept.keep("books/a.json", {"a": 2}, generation=kept.generation("books/a.json"))
     assert kept.document("books/a.json") == {"a": 2}
     assert replace(kept, operator="other").documents("books/") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "call", "words"),
+    [
+        ("insert", lambda kept: kept.keep("a.json", {}), "write gs://{}/operators/m/a.json"),
+        ("get", lambda kept: kept.document("a.json"), "read gs://{}/operators/m/a.json"),
+        ("get", lambda kept: kept.generation("a.json"), "read gs://{}/operators/m/a.json"),
+        ("list", lambda kept: kept.documents("books/"), "list gs://{}/operators/m/books/"),
+        ("list", lambda kept: InventoryStore(kept.session).read_all(), "list gs://{}/inventory/"),
+        ("insert", lambda kept: InventoryStore(kept.session).take(NEW), "take the lock of service churn"),
+        ("insert", lambda kept: History(kept.session).write([entry()]), "write gs://{}/history/churn/"),
+    ],
+)
+def test_what_may_not_be_read_or_written_is_named(operator, kept, method, call, words):
+    """What was being done, and to which object."""
+    operator.emulator.faults({"method": f"storage.objects.{method}", "status": "PERMISSION_DENIED"})
+    with pytest.raises(errors.NotPermitted) as refused:
+        call(kept)
+    operator.emulator.faults()
+
+    assert str(refused.value).startswith(f"cannot {words.format(BUCKET)}")
