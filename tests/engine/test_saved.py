@@ -9,6 +9,7 @@ from reconciler.core import errors
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.kind import always
 from reconciler.core.plan import Action
+from reconciler.core.sealing import Sealer
 from reconciler.engine.apply import apply
 from reconciler.engine.saved import check_saved
 from tests.engine.test_applying import Bench
@@ -150,3 +151,26 @@ def test_what_was_measured_is_good_for_a_quarter_of_an_hour(operator, minutes, w
         return
     with pytest.raises(errors.StalePlan, match="one: its step was decided by what was measured 16 minutes ago"):
         check_saved(bench.session(), plan)
+
+
+TOKEN = "ya29." + "A1b2" * 10
+
+
+def test_hidden_values_are_those_of_what_is_there_or_of_the_specs(bench):
+    """The file has digests; what is written has the values, and one that nobody has any more makes the plan stale."""
+    bench.apply(toy(env={"OLD_TOKEN": TOKEN}))
+    want = toy(size=2, env={"OLD_TOKEN": TOKEN, "NEW_TOKEN": TOKEN[::-1]})
+    made = saved(bench, want)
+    sealed = Sealer("00" * 16).plan(made)
+    assert TOKEN not in str(sealed.to_json())
+
+    with pytest.raises(errors.StalePlan, match="its value, which the plan hides, is not what the spec says") as stale:
+        check_saved(bench.session(), sealed)
+    with pytest.raises(errors.StalePlan):
+        check_saved(bench.session(), sealed, lambda: saved(bench, toy(size=2, env={"NEW_TOKEN": "another"})))
+    planned = check_saved(bench.session(), sealed, lambda: saved(bench, want))
+
+    assert len(stale.value.moved) > 0
+    assert TOKEN not in str(stale.value)
+    assert not apply(bench.session(), planned).failed
+    assert bench.cloud.objects["one"][1].env == want.fields.env
