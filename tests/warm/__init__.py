@@ -6,6 +6,6 @@ command spend importing. What imports are about is tested with programs that sta
 """
 
 from tests.warm.process import Process
-from tests.warm.stock import Stock, commands, emulators, gcloud
+from tests.warm.stock import Stock, commands, emulators, gcloud, model_servers
 
-__all__ = ["Process", "Stock", "commands", "emulators", "gcloud"]
+__all__ = ["Process", "Stock", "commands", "emulators", "gcloud", "model_servers"]
