@@ -85,7 +85,8 @@ class Process:
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has just ended, which will be said in a moment
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -100,10 +101,11 @@ class Process:
 
         Raises:
             TimeoutExpired: It runs on.
+            UnicodeDecodeError: Its output is no text.
         """
-        read: dict[int, str] = {}
+        read: dict[int, bytes] = {}
         readers = [
-            threading.Thread(target=lambda n=n, file=file: read.update({n: file.read()}), daemon=True)
+            threading.Thread(target=lambda n=n, file=file: read.update({n: file.buffer.read()}), daemon=True)
             for n, file in enumerate((self.stdout, self.stderr))
             if file is not None
         ]
@@ -114,7 +116,14 @@ class Process:
         for reader in readers:
             reader.join(timeout)
         self.close()
-        return read.get(0, ""), read.get(1, "")
+        return self._text(self.stdout, read.get(0)), self._text(self.stderr, read.get(1))
+
+    @staticmethod
+    def _text(file: IO[str] | None, read: bytes | None) -> str:
+        """Give what was read as its file would have."""
+        if file is None or read is None:
+            return ""
+        return read.decode(file.encoding, file.errors or "strict").replace("\r\n", "\n")
 
     def _write(self, stdin: str | None) -> None:
         if self.stdin is None:
@@ -127,7 +136,8 @@ class Process:
         """Let go of its streams."""
         for file in (self.stdin, self.stdout, self.stderr):
             if file is not None:
-                file.close()
+                with suppress(BrokenPipeError):  # what it has not read of its input
+                    file.close()
 
     def __enter__(self) -> Self:
         return self
