@@ -103,10 +103,17 @@ class Process:
             TimeoutExpired: It runs on.
             UnicodeDecodeError: Its output is no text.
         """
-        read: dict[int, bytes] = {}
+        read: dict[int, str | UnicodeDecodeError] = {}
+
+        def note(number: int, file: IO[str]) -> None:
+            try:
+                read[number] = file.read()
+            except UnicodeDecodeError as error:  # for who asked, not for the thread
+                read[number] = error
+
         readers = [
-            threading.Thread(target=lambda n=n, file=file: read.update({n: file.buffer.read()}), daemon=True)
-            for n, file in enumerate((self.stdout, self.stderr))
+            threading.Thread(target=note, args=(number, file), daemon=True)
+            for number, file in enumerate((self.stdout, self.stderr))
             if file is not None
         ]
         for reader in readers:
@@ -116,14 +123,7 @@ class Process:
         for reader in readers:
             reader.join(timeout)
         self.close()
-        return self._text(self.stdout, read.get(0)), self._text(self.stderr, read.get(1))
-
-    @staticmethod
-    def _text(file: IO[str] | None, read: bytes | None) -> str:
-        """Give what was read as its file would have."""
-        if file is None or read is None:
-            return ""
-        return read.decode(file.encoding, file.errors or "strict").replace("\r\n", "\n")
+        return _text(read.get(0, "")), _text(read.get(1, ""))
 
     def _write(self, stdin: str | None) -> None:
         if self.stdin is None:
@@ -145,6 +145,12 @@ class Process:
     def __exit__(self, *error: object) -> None:
         self.close()
         self.wait()
+
+
+def _text(read: str | UnicodeDecodeError) -> str:
+    if isinstance(read, UnicodeDecodeError):
+        raise read
+    return read
 
 
 def _stream(wanted: int, *, writes: bool) -> tuple[int, IO[str] | None, bool]:

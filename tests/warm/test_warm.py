@@ -75,6 +75,14 @@ def test_output_that_is_no_text_is_an_error(stock, tmp_path):
         forked(stock, tmp_path, "bytes").communicate("", PATIENCE_S)
 
 
+def test_what_follows_a_line_that_was_read_is_there(stock, tmp_path):
+    """Nothing of it is lost in between."""
+    process = forked(stock, tmp_path, "late")
+
+    assert process.stdout.readline() == "main\n"
+    assert process.communicate("", PATIENCE_S) == ("thread\nbefore\nlast\n", "")
+
+
 def test_who_reads_nothing_may_be_told_anything(stock, tmp_path):
     """More than a pipe holds: it ends as it would."""
     process = forked(stock, tmp_path, "end", "4")
