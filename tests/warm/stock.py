@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Stock:
-    """Programs that are ready to run. Close it; what runs then runs on.
+    """Programs that are ready to run. Close it; what still runs is ended.
 
     Args:
         prepared: The module that imports what the programs import.
