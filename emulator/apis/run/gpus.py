@@ -78,10 +78,8 @@ def check_free(world: World, revision: Any) -> Outcome:
     claims = world.part(Claims, Claims)
     with claims.lock:
         taken = sum(_instances(world, region, quota, claims.of, but=revision.name))
-        if 0 <= allowed < taken + wanted:
-            return Outcome(
-                "INTERNAL", NONE_FREE
-            )  # what the reason is called is not known: a report has the words alone
+        if 0 <= allowed < taken + wanted:  # what the reason is called is not known: a report has the words alone
+            return Outcome("INTERNAL", NONE_FREE)
         claims.of[revision.name] = wanted
     return Outcome()
 
