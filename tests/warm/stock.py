@@ -66,6 +66,14 @@ def emulators() -> Stock:
 
 
 @cache
+def model_servers() -> Stock:
+    """Give the model server, ready to run; one for a whole test process."""
+    made = Stock("tests.warm.model_server", {**_kept(), "PYTHONPATH": str(ROOT)})
+    atexit.register(made.close)
+    return made
+
+
+@cache
 def gcloud() -> tuple[Stock, dict[str, str]] | None:
     """Give gcloud, ready to run, and the variables that its start script sets; None where it brings no Python."""
     root = Path(shutil.which("gcloud") or "/").resolve().parents[1]
