@@ -99,9 +99,11 @@ class Records:
         ]
 
     def flush(self, seconds: float) -> None:
-        """Finish the background work, within a time for each."""
+        """Finish the background work, within a time for each; what is left is lost with the process, and told."""
         for work in self._background():
-            work.flush(seconds)
+            if not work.flush(seconds):
+                told = {"work": work.name, "items": work.waiting}
+                log.warning("the server ends before its background work is done", extra=told)
         self._flush_traces()
 
     def _background(self) -> list[PredictionLog | Background[Any]]:

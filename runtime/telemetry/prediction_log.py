@@ -163,6 +163,11 @@ class PredictionLog:
         """Requests that no record could be made of, or that the sink lost."""
         return self._failed + self._sent.failed
 
+    @property
+    def waiting(self) -> int:
+        """Requests that were taken, and whose records the sink has not got yet."""
+        return len(self._waiting) + self._sent.waiting
+
     def wants(self) -> bool:
         """Tell whether a request that was predicted is taken: it is in the sample, and there is time for it."""
         if random() >= self._rate:  # noqa: S311 - a sample
@@ -284,8 +289,8 @@ def _records(parts: Sequence[Part]) -> Sequence[list[bytes] | None]:
         except Exception as error:  # noqa: BLE001 - told below: text that is none, a value that JSON has no form for
             found.append(None)
             problem = error
-    if problem is not None:  # told once a turn: a model may have it in every answer
-        count = found.count(None)
+    count = 0 if problem is None else rows.seldom.due(type(problem), found.count(None))
+    if count:  # a model may have it in every answer
         log.error("predictions cannot be logged", exc_info=problem, extra={"model": rows.model, "requests": count})
     return found
 

@@ -556,6 +556,34 @@ def test_after_a_call_without_an_answer_the_rest_is_given_up(monkeypatch, caplog
     ]
 
 
+def test_what_is_worth_it_is_tried_again(emulator, topic, monkeypatch):
+    """Whatever Google's own client would try again: nothing is lost, and nothing is there twice."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator.env["PUBSUB_EMULATOR_HOST"])
+    name, pulled = topic
+    method = "google.pubsub.v1.Publisher/Publish"
+    statuses = ("ABORTED", "CANCELLED", "INTERNAL", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "UNKNOWN")
+    sink = Topic(name)
+
+    for status in statuses:
+        emulator.faults({"method": method, "status": status, "times": 1})
+        assert sink.write([[b'{"after":"%s"}' % status.encode()]]) == 0
+
+    assert sorted(each["after"] for each in pulled(len(statuses))) == sorted(statuses)
+
+
+def test_a_topic_that_refuses_is_told_of_once_a_minute(emulator, monkeypatch, caplog):
+    """With how many records that cost since; ten tracebacks in a second would cost more than the log would."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator.env["PUBSUB_EMULATOR_HOST"])
+    now = [0.0]
+    sink = Topic("projects/local/topics/nowhere", lambda: now[0])
+
+    for seconds in (0, 1, 59, 61, 62, 200):
+        now[0] = seconds
+        assert sink.write([[b"{}", b"{}"]]) == 1
+
+    assert [each.records for each in caplog.records if each.message == "predictions were not logged"] == [2, 6, 4]
+
+
 @pytest.mark.parametrize("cells", [1, prediction_log.CELLS])
 def test_a_request_that_cannot_be_written_costs_no_other(cells, caplog):
     """It is counted and named, as a whole; those before and after it are kept."""
@@ -568,7 +596,7 @@ def test_a_request_that_cannot_be_written_costs_no_other(cells, caplog):
     assert [each.requests for each in caplog.records if each.message == "predictions cannot be logged"] == [1]
 
 
-def test_requests_that_cannot_be_written_are_told_of_once_a_turn(caplog):
+def test_requests_that_cannot_be_written_are_told_of_together(caplog):
     """A model all of whose answers are such costs no traceback for each; a long one is not tried to its end."""
     bad, tried = [["\ud800", 2.0, 3.0]], []
     _, log = logged([asked(name, bad) for name in "abc"], model())
@@ -654,6 +682,43 @@ def test_a_part_of_a_cpu_is_a_part(text, quota, tmp_path):
 
     assert cpu_quota(str(file)) == (cpu_quota(str(tmp_path / "none")) if quota is None else quota)
     assert cpu_quota(str(tmp_path / "none")) >= 1
+
+
+class Stuck(Kept):
+    """A sink that takes nothing until it is let."""
+
+    def __init__(self):
+        super().__init__()
+        self.began, self.go_on = threading.Event(), threading.Event()
+
+    def write(self, requests):
+        self.began.set()
+        assert self.go_on.wait(20)
+        return super().write(requests)
+
+
+def test_what_is_not_sent_by_the_end_is_told(specs, caplog):
+    """Metrics go with the process: its last words are how many requests the log lacks; none where it lacks none."""
+    options, sink = service_of(parser({}).parse_args([str(specs / "iris" / "model")]), {}).options, Stuck()
+    records = Records(options, RuntimeSettings(), sink)
+
+    def told():
+        return [(each.work, each.items) for each in caplog.records if each.message.startswith("the server ends before")]
+
+    async def ended():
+        _, follow = records.sample(model())
+        for name in "abc":
+            follow(asked(name, [[1.0, 2.0, 3.0]]))
+        assert await asyncio.to_thread(sink.began.wait, 20)
+        await asyncio.to_thread(records.flush, 0.01)
+        assert told() == [("prediction-log", 3)]
+        sink.go_on.set()
+        await asyncio.to_thread(records.flush, 20)
+
+    asyncio.run(ended())
+
+    assert len(sink.requests) == 3
+    assert len(told()) == 1
 
 
 class Begun(Kept):
