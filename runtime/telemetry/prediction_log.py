@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import sys
 from collections import deque
 from pathlib import Path
@@ -168,10 +169,17 @@ class PredictionLog:
         """Requests that were taken, and whose records the sink has not got yet."""
         return len(self._waiting) + self._sent.waiting
 
+    def skips(self) -> float:
+        """Give how many requests come before the next one of the sample: whole ones of it count.
+
+        Each is in it at the same rate, whatever became of those before. To draw how many are not takes nothing of them.
+        """
+        if self._rate >= 1:
+            return 0.0
+        return math.log(1 - random()) / math.log1p(-self._rate) if self._rate > 0 else math.inf  # noqa: S311 - a sample
+
     def wants(self) -> bool:
-        """Tell whether a request that was predicted is taken: it is in the sample, and there is time for it."""
-        if random() >= self._rate:  # noqa: S311 - a sample
-            return False
+        """Tell whether there is time for a request of the sample."""
         if not self._turns.behind:
             return True
         full = max(len(self._waiting) / BEHIND, self._held / BEHIND_BYTES)

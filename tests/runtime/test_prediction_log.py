@@ -416,6 +416,27 @@ def test_requests_that_come_together_wait_for_no_timer(monkeypatch):
     asyncio.run(told())
 
 
+@given(st.floats(0, 1))
+@example(0.0)
+@example(5e-324)
+@example(1.0)
+def test_every_request_is_in_the_sample_at_the_same_rate(rate):
+    """As often as was asked for, and the next one as often after one as after none."""
+    random.seed(1)
+    log = PredictionLog(Kept(), rate)
+    taken, after = 0, 0
+    left, last = log.skips(), False
+    for _ in range(4000):
+        left -= 1
+        now = left < 0
+        taken, after, last = taken + now, after + (now and last), now
+        if now:
+            left = log.skips()
+
+    assert abs(taken - 4000 * rate) <= 5 * (4000 * rate * (1 - rate)) ** 0.5 + 1e-9
+    assert abs(after - taken * rate) <= 5 * (taken * rate * (1 - rate)) ** 0.5 + 1
+
+
 class Behind:
     """A log whose time is used up, and what a request for a table of one row does to it.
 
@@ -706,7 +727,7 @@ def test_what_is_not_sent_by_the_end_is_told(specs, caplog):
         return [(each.work, each.items) for each in caplog.records if each.message.startswith("the server ends before")]
 
     async def ended():
-        _, follow = records.sample(model())
+        follow = records.sample(model()).follow
         for name in "abc":
             follow(asked(name, [[1.0, 2.0, 3.0]]))
         assert await asyncio.to_thread(sink.began.wait, 20)
