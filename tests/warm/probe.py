@@ -9,6 +9,8 @@ import threading
 import time
 from pathlib import Path
 
+from runtime.telemetry.request_ids import request_id
+
 
 def found() -> dict[str, object]:
     """What a program can see of how it was started."""
@@ -63,6 +65,8 @@ match sys.argv[1]:
         os.close(1)
         print("nobody reads it")
         sys.exit()
+    case "named":
+        print(request_id(None))
     case "wait":
         print(os.getpid(), flush=True)
         time.sleep(600)

@@ -107,3 +107,16 @@ def test_tests_that_are_killed_leave_nothing_running(tmp_path):
 
     assert done.returncode == -9
     assert int(done.stdout or b"1") > 0
+
+
+def test_servers_that_were_forked_name_requests_each_for_itself(tmp_path):
+    """Whoever joins requests of two of them by their ids finds each once."""
+    prepared = Stock("runtime.telemetry.request_ids", {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)})
+    try:
+        started = [prepared.run(PROBE, "named", folder=tmp_path, env=ENVIRONMENT) for _ in range(2)]
+        told = {each.communicate("", PATIENCE_S) for each in started}
+    finally:
+        prepared.close()
+
+    assert len(told) == 2
+    assert all(out.endswith("-1\n") for out, _ in told)
