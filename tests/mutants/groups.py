@@ -28,6 +28,20 @@ class Group:
     sample: int = 6
 
 
+def _core(*names: str) -> tuple[str, ...]:
+    return tuple(f"reconciler/core/{name}.py" for name in names)
+
+
+def _of_engine(*names: str) -> tuple[str, ...]:
+    return tuple(f"reconciler/engine/{name}.py" for name in names)
+
+
+def _engine(*topics: str) -> tuple[str, ...]:
+    return tuple(f"tests/engine/test_{topic}.py" for topic in topics)
+
+
+_STANDINGS = ("fitting", "money", "needs", "rollouts", "told", "trail", "training")
+
 GROUPS = (  # a module is of the first that names it
     Group(
         ("reconciler/core/thread_imports.py",),
@@ -36,12 +50,27 @@ GROUPS = (  # a module is of the first that names it
     ),
     # Used by kinds and when applying, not by plans: to notice takes an emulator.
     Group(
-        ("reconciler/core/errors.py", "reconciler/core/inventory.py", "reconciler/core/naming.py"),
-        ("tests/plan", "tests/golden", "tests/conformance"),
-        further=("tests/engine/test_ownership.py",),
+        _core("errors", "inventory", "naming"),
+        ("tests/plan", "tests/golden/test_plans.py", *_engine("applying", "converging", "ownership", "soft_deleted")),
+    ),
+    # Decisions about what no plan has: each has its tests where it is decided.
+    Group(_core("bill"), _engine("bill")),
+    Group(_core("bundle", "shards"), (*_engine("bundles"), "tests/plan/test_orders.py")),
+    Group(_core("checkup"), ("tests/doctor",)),
+    Group(_core("heartbeat"), _engine("heartbeat")),
+    Group(_core("stamp", "whereabouts"), _engine("where")),
+    Group(_core("cost", "costing", "told"), ("tests/cost", "tests/plan/test_costing.py", *_engine("history"))),
+    Group(
+        _core("empty_windows", "forecast", "googlesql"),
+        ("tests/monitoring", "tests/rollout"),
+        (
+            "--cases",
+            "2",
+            *(f"--ignore=tests/{slow}.py" for slow in ("monitoring/test_browser", "rollout/test_benchmark")),
+        ),
     ),
     # Pure decisions: what their own tests miss, slower ones further out should not have to find.
-    Group(("reconciler/core/*.py",), ("tests/plan", "tests/golden"), sample=12),
+    Group(("reconciler/core/*.py",), ("tests/plan", "tests/golden/test_plans.py")),
     Group(
         ("reconciler/core/rollout/*.py",),
         ("tests/rollout",),
@@ -54,15 +83,44 @@ GROUPS = (  # a module is of the first that names it
         ("tests/ladder", *(f"tests/plan/test_{name}.py" for name in ("occurrences", "scanning", "sealing", "signing"))),
         further=("tests/engine/test_ladder.py", "tests/engine/test_attestations.py"),
     ),
-    Group(("reconciler/core/standings/*.py",), ("tests/standings",)),
-    # Where a mistake goes unnoticed, every test of applying is run: killing the run at each call would take minutes.
     Group(
-        ("reconciler/engine/*.py",),
-        ("tests/engine",),
-        ("--cases", "2", "--deselect", "tests/engine/test_crash.py"),
-        further=("tests/engine/test_waiting.py",),
-        sample=4,
+        ("reconciler/core/standings/*.py",),
+        tuple(f"tests/standings/test_{topic}.py" for topic in _STANDINGS),
+        sample=12,
     ),
+    # By what each is about: run against all of tests/engine, one mistake takes minutes. A cloud of toys comes first.
+    Group(_of_engine("converge", "pool"), _engine("converging", "converging_again", "pool"), sample=40),
+    Group(
+        _of_engine("apply", "clock", "dead_holders", "inventory_store", "waiting"),
+        _engine("applying", "settling_up", "dead_holders", "waiting", "ownership"),
+        sample=8,
+    ),
+    Group(
+        _of_engine("by_project", "planning", "resolve", "saved", "session"),
+        _engine("applying", "apply", "converging", "kept", "prediction_table"),
+        ("--cases", "2"),
+        sample=8,
+    ),
+    Group(_of_engine("importing"), _engine("containers", "kept_roles", "access"), ("--cases", "2"), sample=8),
+    Group(_of_engine("entries", "history", "reasons", "reports", "signals"), _engine("history", "reports", "signals")),
+    Group(_of_engine("clearances", "oversight", "status", "use"), _engine("oversight", "status", "use", "models")),
+    Group(_of_engine("job", "passes", "heartbeat", "refreshing", "shard"), _engine("passes", "heartbeat")),
+    Group(
+        _of_engine("bundles", "ci", "operators", "orphans"),
+        (*_engine("bundles", "operator"), "tests/plan/test_orphans.py"),
+    ),
+    Group(
+        _of_engine("attestations", "origins", "scans"),
+        (*_engine("attestations", "scans"), "tests/plan/test_scanning.py", "tests/plan/test_signing.py"),
+    ),
+    Group(_of_engine("whereabouts"), _engine("where")),
+    Group(_of_engine("keeping"), (*_engine("cleanup"), "tests/plan/test_cleanup.py")),
+    Group(_of_engine("advising", "billing", "ledger", "spending"), (*_engine("bill", "use"), "tests/cost")),
+    Group(_of_engine("models", "promotion", "retraining", "triggers"), _engine("models", "retraining")),
+    Group(_of_engine("kept_standings"), ("tests/standings/test_reading.py", "tests/standings/test_rollouts.py")),
+    Group(_of_engine("quotas"), _engine("quotas")),
+    Group(_of_engine("canary"), _engine("canary")),
+    Group(("reconciler/engine/*.py",), _engine("asking", "rollouts", "rollout_shows"), ("--cases", "2")),
     Group(("reconciler/engine/doctor/*.py",), ("tests/doctor",), sample=2),
     Group(
         ("reconciler/engine/ladder/*.py",),

@@ -29,6 +29,8 @@ NOT_REACHED = "no tests"
 QUICK = ("tests/mutants",)
 """For mutmut to have a test that passes, where no real one runs in its process."""
 PLUGINS = ("-p", "no:xdist", "-p", "no:cacheprovider")
+QUICKEST = ("-p", "tests.mutants.quickest")
+"""mutmut names the tests that reach a function in any order."""
 
 
 @contextmanager
@@ -48,7 +50,7 @@ def _settings(copied: Path, group: Group) -> str:
     sources = {module.split("/")[0] for module in group.modules}
     rest = [path.name for path in copied.iterdir() if path.name not in {*sources, "tests", "setup.cfg"}]
     values = {"sources": sources, "modules": group.modules, "rest": rest}
-    values |= {"tests": group.tests or QUICK, "options": (*PLUGINS, *group.options)}
+    values |= {"tests": group.tests or QUICK, "options": (*PLUGINS, *QUICKEST, *group.options)}
     return SETTINGS.format(**{name: "".join(f"\n    {each}" for each in value) for name, value in values.items()})
 
 

@@ -1,6 +1,7 @@
 """Which images a change brings: by digest and by tag, for each sort of field, whatever serves."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -44,63 +45,98 @@ AROUND = sorted(SERVICE.quiet)
 @pytest.mark.parametrize(
     ("said", "new", "back"),
     [
-        pytest.param(brought(OLD, there="", action=Action.CREATE), [OLD], [], id="created"),
-        pytest.param(brought(NEW, "image"), [NEW], [], id="another-image"),
-        pytest.param(brought(NEW, "image", acts=False), [], [], id="only-looked-at"),
-        pytest.param(brought(NEW, action=Action.NO_OP), [], [], id="nothing-to-do"),
-        pytest.param(brought(OLD, "env"), [], [], id="what-serves-is-started-anew"),
-        pytest.param(brought(OLD.replace("@", ":v1@"), "image"), [], [], id="the-same-with-a-tag-beside"),
-        pytest.param(brought(NEW, "env", there=NEW), [NEW], [], id="in-the-template-and-serves-nothing"),
-        *(pytest.param(brought(NEW, each, there=NEW), [], [], id=f"around-it-{each}") for each in AROUND),
+        pytest.param(partial(brought, OLD, there="", action=Action.CREATE), [OLD], [], id="created"),
+        pytest.param(partial(brought, NEW, "image"), [NEW], [], id="another-image"),
+        pytest.param(partial(brought, NEW, "image", acts=False), [], [], id="only-looked-at"),
+        pytest.param(partial(brought, NEW, action=Action.NO_OP), [], [], id="nothing-to-do"),
+        pytest.param(partial(brought, OLD, "env"), [], [], id="what-serves-is-started-anew"),
+        pytest.param(partial(brought, OLD.replace("@", ":v1@"), "image"), [], [], id="the-same-with-a-tag-beside"),
+        pytest.param(partial(brought, NEW, "env", there=NEW), [NEW], [], id="in-the-template-and-serves-nothing"),
+        *(pytest.param(partial(brought, NEW, each, there=NEW), [], [], id=f"around-it-{each}") for each in AROUND),
         *(
-            pytest.param(brought(TAG, each, there=TAG, serving={"tagged": 100}), [], [], id=f"around-a-tag-{each}")
+            pytest.param(
+                partial(brought, TAG, each, there=TAG, serving={"tagged": 100}), [], [], id=f"around-a-tag-{each}"
+            )
             for each in AROUND
         ),
         *(
-            pytest.param(brought(TAG, each, there=TAG), [], [], id=f"around-a-tag-that-serves-nothing-{each}")
+            pytest.param(partial(brought, TAG, each, there=TAG), [], [], id=f"around-a-tag-that-serves-nothing-{each}")
             for each in AROUND
         ),
-        pytest.param(brought(TAG, "env", there=TAG, serving={"tagged": 100}), [TAG], [], id="a-tag-read-anew"),
-        pytest.param(brought(TAG, "traffic", there=TAG, serving={"tagged": 100}), [], [], id="a-tag-that-serves"),
-        pytest.param(brought(TAG, "traffic", there=TAG), [TAG], [], id="requests-to-a-tag"),
+        pytest.param(partial(brought, TAG, "env", there=TAG, serving={"tagged": 100}), [TAG], [], id="a-tag-read-anew"),
+        pytest.param(
+            partial(brought, TAG, "traffic", there=TAG, serving={"tagged": 100}), [], [], id="a-tag-that-serves"
+        ),
+        pytest.param(partial(brought, TAG, "traffic", there=TAG), [TAG], [], id="requests-to-a-tag"),
         # A revision tells the digest of what its tag named when it was made.
-        pytest.param(brought(TAG, "traffic", there=TAG, latest="r1"), [], [], id="a-tag-that-serves-by-digest"),
-        pytest.param(brought(TAG, "traffic", there=TAG, latest="r2"), [NEW], [], id="requests-to-the-digest-of-a-tag"),
-        pytest.param(brought(TAG, "labels", there=TAG, latest="r2"), [], [], id="around-the-digest-of-a-tag"),
-        pytest.param(brought(TAG, "env", there=TAG, latest="r1"), [TAG], [], id="a-tag-that-serves-read-anew"),
         pytest.param(
-            brought(TAG, "traffic", there=TAG, latest="gone", traffic={"r3": 100}), [], [THIRD], id="a-way-back"
-        ),
-        pytest.param(brought(TAG, "traffic", there=TAG, latest="gone"), [TAG], [], id="of-no-revision-that-is-known"),
-        pytest.param(
-            brought(NEW, "env", "traffic", there=NEW, latest="r3"), [NEW], [], id="latest-is-what-is-made-now"
+            partial(brought, TAG, "traffic", there=TAG, latest="r1"), [], [], id="a-tag-that-serves-by-digest"
         ),
         pytest.param(
-            brought(NEW, "traffic", there=NEW, latest="r3", traffic={"r2": 100}), [NEW], [], id="an-older-one-of-it"
+            partial(brought, TAG, "traffic", there=TAG, latest="r2"), [NEW], [], id="requests-to-the-digest-of-a-tag"
         ),
-        pytest.param(brought(NEW, "traffic", there=NEW), [NEW], [], id="requests-to-the-template"),
-        pytest.param(brought(NEW, "traffic", "labels", there=NEW), [NEW], [], id="and-its-labels"),
-        pytest.param(brought(NEW, "traffic", there=NEW, traffic={"r2": 100}), [NEW], [], id="by-its-revision"),
-        pytest.param(brought(NEW, "traffic", there=NEW, traffic={"r3": 100}), [], [THIRD], id="to-a-third-one"),
+        pytest.param(partial(brought, TAG, "labels", there=TAG, latest="r2"), [], [], id="around-the-digest-of-a-tag"),
+        pytest.param(partial(brought, TAG, "env", there=TAG, latest="r1"), [TAG], [], id="a-tag-that-serves-read-anew"),
         pytest.param(
-            brought(NEW, "traffic", there=NEW, traffic={"r1": 50, "r3": 50}), [], [THIRD], id="a-part-to-a-third-one"
-        ),
-        pytest.param(brought(NEW, "traffic", there=NEW, traffic={"r1": 100, "r3": 0}), [], [], id="a-tag-of-traffic"),
-        pytest.param(
-            brought(OLD, "traffic", traffic={"r1": 100}, serving={"r1": 50, "r2": 50}), [], [], id="less-of-another"
+            partial(brought, TAG, "traffic", there=TAG, latest="gone", traffic={"r3": 100}),
+            [],
+            [THIRD],
+            id="a-way-back",
         ),
         pytest.param(
-            brought(NEW, "image", there=OLD, traffic={"r3": 100}), [NEW], [THIRD], id="a-candidate-and-a-way-back"
+            partial(brought, TAG, "traffic", there=TAG, latest="gone"), [TAG], [], id="of-no-revision-that-is-known"
+        ),
+        pytest.param(
+            partial(brought, NEW, "env", "traffic", there=NEW, latest="r3"), [NEW], [], id="latest-is-what-is-made-now"
+        ),
+        pytest.param(
+            partial(brought, NEW, "traffic", there=NEW, latest="r3", traffic={"r2": 100}),
+            [NEW],
+            [],
+            id="an-older-one-of-it",
+        ),
+        pytest.param(partial(brought, NEW, "traffic", there=NEW), [NEW], [], id="requests-to-the-template"),
+        pytest.param(partial(brought, NEW, "traffic", "labels", there=NEW), [NEW], [], id="and-its-labels"),
+        pytest.param(partial(brought, NEW, "traffic", there=NEW, traffic={"r2": 100}), [NEW], [], id="by-its-revision"),
+        pytest.param(
+            partial(brought, NEW, "traffic", there=NEW, traffic={"r3": 100}), [], [THIRD], id="to-a-third-one"
+        ),
+        pytest.param(
+            partial(brought, NEW, "traffic", there=NEW, traffic={"r1": 50, "r3": 50}),
+            [],
+            [THIRD],
+            id="a-part-to-a-third-one",
+        ),
+        pytest.param(
+            partial(brought, NEW, "traffic", there=NEW, traffic={"r1": 100, "r3": 0}), [], [], id="a-tag-of-traffic"
+        ),
+        pytest.param(
+            partial(brought, OLD, "traffic", traffic={"r1": 100}, serving={"r1": 50, "r2": 50}),
+            [],
+            [],
+            id="less-of-another",
+        ),
+        pytest.param(
+            partial(brought, NEW, "image", there=OLD, traffic={"r3": 100}),
+            [NEW],
+            [THIRD],
+            id="a-candidate-and-a-way-back",
         ),
         # Every revision failed: what is in the template serves nothing, and was never let through.
-        pytest.param(brought(OLD, "image", there=NEW, serving={}), [OLD], [], id="nothing-serves"),
-        pytest.param(brought(NEW, "env", there=NEW, serving={}), [NEW], [], id="nothing-serves-of-the-template"),
-        pytest.param(brought(NEW, "labels", there=NEW, serving={}), [], [], id="nothing-serves-and-nothing-starts"),
+        pytest.param(partial(brought, OLD, "image", there=NEW, serving={}), [OLD], [], id="nothing-serves"),
+        pytest.param(
+            partial(brought, NEW, "env", there=NEW, serving={}), [NEW], [], id="nothing-serves-of-the-template"
+        ),
+        pytest.param(
+            partial(brought, NEW, "labels", there=NEW, serving={}), [], [], id="nothing-serves-and-nothing-starts"
+        ),
     ],
 )
 def test_what_a_change_of_a_service_brings(said, new, back):
     """New is what comes to where it does not serve; what requests go back to is told of."""
-    assert (list(said.new), list(said.back)) == (new, back)
+    found = said()
+
+    assert (list(found.new), list(found.back)) == (new, back)
 
 
 @pytest.mark.parametrize("serving", [{}, {"r1": 100}, {"r1": 1, "r2": 99}])

@@ -81,7 +81,7 @@ class Switched:
 def updates(said):
     """A plan that changes fields of an operator's objects, from one value to another."""
     changes = [
-        Change(address, Action.UPDATE, ("m",), changes=tuple(FieldChange(*each) for each in fields))
+        Change(address, Action.UPDATE, ("m",), "it differs", "it goes on", tuple(FieldChange(*each) for each in fields))
         for address, fields in said.items()
     ]
     wants = {address: Desired(address, Switched(), "m") for address in said}
@@ -105,5 +105,7 @@ def test_what_a_person_paused_is_not_resumed(said, left):
     planned = left_paused(updates(said))
 
     assert {change.address: [each.path for each in change.changes] for change in planned.plan.pending} == left
+    idle = [change for change in planned.plan.changes if change.address not in left]
+    assert {(change.action, change.reason, change.consequence) for change in idle} <= {(Action.NO_OP, "", "")}
     kept = planned.wants[SCHEDULE].fields.paused if SCHEDULE in said else False
     assert kept == (RESUMED in said.get(SCHEDULE, ()))

@@ -170,8 +170,8 @@ class _Drawing:
                 continue
             role = Membership.of(address)
             sort, _, who = role.member.rpartition(":")
-            member = accounts.get(who, "") if sort == "serviceAccount" else ""
-            source = member if member in nodes else self._outer(Outside(_MEMBERS.get(sort, sort) or "callers", who))
+            member = accounts.get(who, "")
+            source = member if member in nodes else self._outer(Outside(_MEMBERS.get(sort, sort), who))
             within = str(want.within)  # a function's role is on its service, which is no object of ours
             target = within if within in nodes else self._on(role, address, nodes)
             limited = ", limited" if role.title else ""
