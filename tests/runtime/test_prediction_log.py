@@ -5,11 +5,13 @@ import json
 import math
 import random
 import socket
+import sys
 import threading
 import uuid
 from types import SimpleNamespace
 from unittest import mock
 
+import msgspec
 import numpy as np
 import pytest
 from google.pubsub_v1 import PublisherClient, PublishRequest, SubscriberClient
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 
 from runtime.__main__ import parser, service_of
 from runtime.configuration.settings import RuntimeSettings
-from runtime.data.answers import Request
+from runtime.data.answers import Answer, Request
 from runtime.data.outputs import Outputs
 from runtime.data.seen import Seen
 from runtime.frameworks import cpu_quota
@@ -70,7 +72,7 @@ def asked(name, table, before=0, predictions=None):
     """A request for a table's rows, whose predictions are their places; other requests were in its call before it."""
     count = before + len(table)
     call = SimpleNamespace(inputs={"x": table}, start=before, stop=count)
-    answer = SimpleNamespace(status=200)
+    answer = Answer(200, b"")
     outputs = Outputs({"y": np.arange(count) - before if predictions is None else predictions})
     return Seen(Request(b"", [], name), answer, None, 1.0, 1.25, call, outputs)
 
@@ -276,6 +278,42 @@ def test_what_waits_is_bounded_by_bytes():
 
     assert work.flush(20)
     assert (taken, work.dropped) == ([60, 40, 90], 2)
+
+
+def held(value):
+    """Bytes of an object and of those in it."""
+    inner = value if isinstance(value, (list, tuple)) else ()
+    return sys.getsizeof(value) + sum(map(held, inner))
+
+
+@pytest.mark.parametrize("of", [float, "{:04}".format, np.float32], ids=["numbers", "texts", "binary"])
+def test_what_waits_is_bounded_by_what_it_holds(of):
+    """Not by the length of what came: short numbers and texts hold many times as much, and so does a long answer."""
+    rows = [[of(number) for number in range(3)] for _ in range(2000)]
+    table = rows if of is float else np.array(rows, np.float32 if of is np.float32 else object)
+    body = b"0," * 6000
+    inside = held(rows) if of is float else table.nbytes
+    if table is not rows and table.dtype.kind == "O":
+        inside += sum(map(held, table.reshape(-1).tolist()))
+    log, limit = PredictionLog(Kept(), 1.0), 8 << 20
+
+    async def told(take):
+        follow = log.follower(model())
+        with mock.patch.object(prediction_log, "HEAVIEST", limit), mock.patch.object(log._turns, "plan"):
+            for number in range(200):
+                follow(take(number))
+
+    def with_rows(number):
+        seen = asked(f"r{number}", table)
+        return msgspec.structs.replace(seen, request=Request(body, [], f"r{number}"))
+
+    asyncio.run(told(with_rows))
+    assert 0.2 * limit < len(log._waiting) * (len(body) + inside) <= limit * 1.2
+
+    log, answer = PredictionLog(Kept(), 1.0), Answer(200, b" " * 300_000)
+    asyncio.run(told(lambda number: msgspec.structs.replace(asked(f"r{number}", [[1.0, 2.0, 3.0]]), answer=answer)))
+    assert 1 <= len(log._waiting) <= limit // len(answer.body) / 2
+    assert log.dropped == 200 - len(log._waiting)
 
 
 @pytest.fixture
