@@ -3,11 +3,14 @@
 import asyncio
 import json
 import math
+import os
 import random
 import socket
 import sys
 import threading
 import uuid
+import zlib
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
@@ -648,27 +651,53 @@ def test_others_come_between_the_rows_of_one_request():
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 0.1), st.floats(0, 1), st.floats(0, 1)), max_size=50),
+    st.lists(st.tuples(st.floats(0, 0.1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), max_size=50),
     st.integers(1, 4),
 )
 def test_the_log_takes_its_share_and_what_is_idle(looks, cpus):
     """All that was ever allowed is a share of the time and what was idle of it, less what is kept for who asks next."""
     allowance = Allowance(cpus, SHARE)
-    now = busy = used = spent = 0.0
+    now = busy = used = waited = spent = 0.0
     least = most = 0.0
-    for passed, share, others in looks:
+    for passed, share, others, late in looks:
         now += passed
         busy += passed * share
         used += min(passed * (share + others), passed * cpus)
-        allowance.look(now, busy, used)
-        least, most = least + SHARE * passed, most + max(passed * (1 - share) - RESERVE * passed, 0.0)
+        waited += passed * (1 - share) * late
+        allowance.look(now, busy, used, waited)
+        least, most = least + SHARE * passed, most + max(passed * (1 - share) * (1 - late) - RESERVE * passed, 0.0)
         assert allowance.left_s <= SAVED_S
         if allowance.left_s > 0:
             spent += allowance.left_s
             allowance.spend(allowance.left_s)
 
     assert spent <= least + most + 1e-9
-    assert spent >= sum(min(SHARE * passed, SAVED_S) for passed, _, _ in looks) - 1e-9
+    assert spent >= sum(min(SHARE * passed, SAVED_S) for passed, *_ in looks) - 1e-9
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="only Linux says how long a thread has waited")
+def test_a_cpu_that_others_have_is_not_idle():
+    """Two threads of one processor wait for each other, and each knows."""
+    [cpu, *_] = os.sched_getaffinity(0)
+    done, told, block = threading.Event(), [], bytes(1 << 20)
+
+    def busy():
+        os.sched_setaffinity(0, {cpu})  # of this thread alone
+        waited = turns.waited_s()
+        before = waited()
+        while waited() < before + 0.01 and not done.is_set():
+            zlib.crc32(block)  # without the interpreter's lock
+        told.append(waited() > before)
+
+    threads = [threading.Thread(target=busy) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    threads[0].join(20)
+    done.set()
+    for thread in threads:
+        thread.join()
+
+    assert told[0]
 
 
 def test_a_loop_that_is_never_idle_gives_a_share():
