@@ -196,6 +196,9 @@ def test_what_was_not_agreed_to_is_not_applied_for_another_runs_sake(bench, exac
         "toy/global/theirs: it is gone",
     )
     assert bench.cloud.objects["one"][1].size == 5
+    with pytest.raises(errors.StalePlan) as by_its_reason:
+        apply_when_free(bench.session(), planned, again=lambda: bench.plan(toy(size=7), toy("theirs", size=5)))
+    assert by_its_reason.value.moved == ("toy/global/one: the spec or what it names changed",)
 
 
 def test_whose_lock_is_taken_over_is_told(bench):

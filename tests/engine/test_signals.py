@@ -6,7 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import Empty
+from queue import Empty, SimpleQueue
 
 import pytest
 
@@ -114,6 +114,50 @@ def test_a_wait_within_lets_it_through(caught):
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert not done
+
+
+def test_a_wait_that_is_ended_leaves_signals_held_back(caught):
+    """What comes while the block puts its things in order waits for its end, as before."""
+    done = []
+
+    def tidied():
+        with pytest.raises(signals.Stopped):
+            waits()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(signals.Stopped):
+        block(done, tidied)
+
+    assert done == ["the rest"]
+
+
+def test_every_signal_that_ends_commands_is_ours_but_what_a_shell_has_ignored():
+    """Ctrl-C, the end of a job, a terminal that is closed."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    try:
+        signals.end_commands()
+        ours = {number: signal.getsignal(number) for number in usual}
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signals.end_commands()
+        ignored = signal.getsignal(signal.SIGHUP)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert len(set(ours.values())) == 1
+    assert not set(ours.values()) & set(usual.values())
+    assert ignored is signal.SIG_IGN
+
+
+def test_a_wait_with_an_end_ends():
+    """What is there is given, however short the wait; nothing in time is said."""
+    queue = SimpleQueue()
+    queue.put("there")
+
+    assert signals.take(queue, 60) == "there"
+    with pytest.raises(Empty):
+        signals.take(queue, 0.001)
 
 
 def test_an_error_of_the_block_is_not_hidden_by_the_signal(caught):

@@ -10,7 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.flow import Group
 from reconciler.core.graph import FORMAT, Edge, Graph, Line, Node, State, graph_of
 from reconciler.core.graph.drawing import Found
-from reconciler.core.graph.offline import found_offline
+from reconciler.core.graph.offline import assumed, found_offline
 from reconciler.kinds import KINDS
 from reconciler.render.graph_layout import columns_of, layout_of
 from reconciler.render.graph_words import SIGNS, render_graph
@@ -202,14 +202,15 @@ def test_what_a_plan_found_stands_at_each_object(case, node, state, why):
     """In a recorded world: the sign of an object is what a plan decides of it."""
     folder = ROOT / "tests/golden" / case
     planned, [loaded] = plan_case(KINDS, folder), load([folder / "mlservice.yaml"]).services
-    graph = graph_of(KINDS, loaded, GOLDEN, Found(planned.wants, changes=planned.plan.changes))
+    graph = graph_of(KINDS, loaded, GOLDEN, Found(planned.wants, changes=planned.plan.changes), access=False)
     [found] = [each for each in graph.nodes if each.id == node]
 
     assert found.state is state
     assert why in found.why
     assert f"{SIGNS[state]} {found.title} {found.name}" in render_graph(graph).plain
     hidden = Found(planned.wants, changes=planned.plan.changes, hidden=frozenset({Address.parse(node)}))
-    assert {each.state for each in graph_of(KINDS, loaded, GOLDEN, hidden).nodes if each.id == node} == {State.HIDDEN}
+    unseen = graph_of(KINDS, loaded, GOLDEN, hidden, access=False)
+    assert {each.state for each in unseen.nodes if each.id == node} == {State.HIDDEN}
 
 
 def test_a_service_is_drawn_without_what_is_anothers():
@@ -217,8 +218,18 @@ def test_a_service_is_drawn_without_what_is_anothers():
     folder = ROOT / "tests/golden/billing_budget"
     planned = plan_case(KINDS, folder)
     for loaded in load([folder / "mlservice.yaml"]).services:
-        graph = graph_of(KINDS, loaded, GOLDEN, Found(planned.wants, changes=planned.plan.changes))
+        graph = graph_of(KINDS, loaded, GOLDEN, Found(planned.wants, changes=planned.plan.changes), access=False)
         assert {each.name for each in graph.nodes if each.kind == "billing_budget"} <= {loaded.name}
+
+
+def test_what_a_spec_uses_is_drawn_without_asking_anybody():
+    """An object of somebody else's; and the state bucket is taken to have its usual name."""
+    [loaded] = load([ROOT / "tests/golden/existing_topic_is_missing/mlservice.yaml"]).services
+
+    used = [node for node in drawn(loaded).nodes if node.kind == "pubsub_topic" and not node.made]
+
+    assert [node.name for node in used] == ["orders"]
+    assert assumed(KINDS, loaded, PROJECT).bucket == f"{PROJECT}-mlservice"
 
 
 def test_programs_read_the_same():

@@ -92,17 +92,18 @@ GROUPS = (  # a module is of the first that names it
     Group(_of_engine("converge", "pool"), _engine("converging", "converging_again", "pool"), sample=40),
     Group(
         _of_engine("apply", "clock", "dead_holders", "inventory_store", "waiting"),
-        _engine("applying", "settling_up", "dead_holders", "waiting", "ownership"),
+        _engine("applying", "settling_up", "dead_holders", "kept_reports", "waiting", "ownership"),
         sample=8,
     ),
     Group(
         _of_engine("by_project", "planning", "resolve", "saved", "session"),
-        _engine("applying", "apply", "converging", "kept", "prediction_table"),
+        _engine("applying", "saved", "by_project", "apply", "converging", "kept", "prediction_table"),
         ("--cases", "2"),
         sample=8,
     ),
     Group(_of_engine("importing"), _engine("containers", "kept_roles", "access"), ("--cases", "2"), sample=8),
-    Group(_of_engine("entries", "history", "reasons", "reports", "signals"), _engine("history", "reports", "signals")),
+    Group(_of_engine("entries", "history", "signals"), _engine("entries", "history", "kept_reports", "signals")),
+    Group(_of_engine("reasons", "reports"), (*_engine("kept_reports"), "tests/standings/test_reading.py")),
     Group(_of_engine("clearances", "oversight", "status", "use"), _engine("oversight", "status", "use", "models")),
     Group(_of_engine("job", "passes", "heartbeat", "refreshing", "shard"), _engine("passes", "heartbeat")),
     Group(

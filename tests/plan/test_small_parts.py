@@ -15,7 +15,7 @@ from reconciler.core.brought import images_of
 from reconciler.core.canary import Build
 from reconciler.core.decide import Owner
 from reconciler.core.diff import FieldChange, gone_keys
-from reconciler.core.errors import PlansRefused
+from reconciler.core.errors import PlanError, PlansRefused
 from reconciler.core.facts import Facts
 from reconciler.core.inventory import Inventories, Inventory
 from reconciler.core.kind import Extra, Kinds, Permissions, Roles
@@ -214,6 +214,27 @@ def test_where_something_is_that_takes_more_than_one_write_is_told():
     assert told(wants=replace(want, asked=None)) == []
     assert told(seen=None) == []
     assert told(seen=replace(there, hidden="may not be looked at")) == []
+
+
+def test_what_is_refused_and_left_out_is_told_at_its_place():
+    """With why, what helps, and where the spec asks for it; to every service that wants it, and no other."""
+    [loaded] = load([GOLDEN / "first_apply" / "mlservice.yaml"]).services
+    wants = {each.address: replace(each, service=loaded.name, spared="scaling") for each in (toy("two"), toy("one"))}
+    refused = {
+        address: PlanError(address, "it is taken", hint="rename it" if address.name == "one" else "")
+        for address in wants
+    }
+
+    told = list(notes.spared(refused, wants, [loaded]))
+
+    where = str(loaded.where("spec.scaling"))
+    assert told == [
+        Note(loaded.name, "left out: cannot plan toy/global/one: it is taken; rename it", where),
+        Note(loaded.name, "left out: cannot plan toy/global/two: it is taken", where),
+    ]
+    assert "mlservice.yaml:" in where
+    others = {address: replace(each, service="other") for address, each in wants.items()}
+    assert list(notes.spared(refused, others, [loaded])) == []
 
 
 def test_a_project_has_one_operator():

@@ -57,3 +57,37 @@ def test_what_is_left_is_a_document_still(told, most):
     windows = kept["monitoring"]["windows"]
     assert windows == [] or windows[-1]["at"] == whole["monitoring"]["windows"][-1]["at"]
     assert kept["leftOut"] > 0 or size_of(whole) <= most
+
+
+def test_what_goes_of_one_service_is_counted():
+    """Of everything the newest stays, and of columns the worst; a service that lost something before says so still."""
+    columns = [{"name": f"c{number}"} for number in range(9)]
+    windows = [{"which": which, "at": number, "columns": columns} for number in range(5) for which in ("skew", "drift")]
+    whole = {
+        "trail": [
+            {"action": "moved", "phase": "Step", "step": number, "percent": 0, "version": "v", "wait": ""}
+            for number in range(30)
+        ],
+        "versions": [*range(30)],
+        "pending": [],
+        "monitoring": {"windows": windows, "shapes": {"skew": {"c0": 1, "c8": 2}, "drift": {}}, "source": "7"},
+        "retraining": {"decisions": [*range(30)], "runs": [*range(10)], "frozen": ""},
+        "leftOut": 5,
+    }
+
+    [less] = fitted([whole], 8, lambda service: len(service["trail"]))
+    [more] = fitted([whole], 20, lambda service: len(service["trail"]))
+
+    assert [each["step"] for each in less["trail"]] == [*range(22, 30)]
+    assert (less["versions"], less["pending"]) == ([0, 1, 2], [])
+    assert less["retraining"] == {"decisions": [0, 1, 2], "runs": [0, 1, 2], "frozen": ""}
+    kept = less["monitoring"]["windows"]
+    assert [(each["which"], each["at"]) for each in kept] == [(each["which"], each["at"]) for each in windows[4:]]
+    assert {len(each["columns"]) for each in kept} == {5}
+    assert (less["monitoring"]["shapes"], less["monitoring"]["source"]) == ({}, "7")
+    assert less["leftOut"] == 5 + 22 + 4 + 27 + 7
+    assert more["monitoring"]["shapes"] == {"skew": {"c0": 1}}
+    assert len(more["monitoring"]["windows"]) == len(windows)
+    assert more["leftOut"] == 5 + 10 + 24 + 4
+    bare = {"trail": whole["trail"]}
+    assert fitted([bare], 8, lambda service: len(service["trail"])) == [{"trail": less["trail"], "leftOut": 22}]

@@ -104,7 +104,7 @@ def test_what_is_taken_back_says_so_and_what_helps(operator):
 
     found = passes.of()
     assert found.trail[-1].action == "rolled back", found.trail
-    assert found.trail[-1].percent == 0
+    assert (found.trail[-1].percent, found.trail[-1].phase) == (0, "RolledBack")
     assert "errors" in found.trail[-1].why
     assert any(gate.verdict == "Fail" for gate in found.trail[-1].gates)
     [rejected] = found.rollout.rejected

@@ -56,6 +56,14 @@ def test_a_long_wait_pushes_out_no_step():
     assert trail[-1]["why"] == "499 of 900 requests"
 
 
+def test_what_is_said_again_is_counted_and_nothing_goes():
+    """One decision, from when it was first made to when it was last."""
+    first, again = made(0, "Hold", "a"), made(9, "Hold", "a")
+
+    assert after([first], again, 1) == ([{**first, "until": again["until"], "count": 2}], 0)
+    assert after([], first, 1) == ([first], 0)
+
+
 def test_a_wait_of_another_step_is_another():
     """Steps that each waited for data stay apart, whatever has to go."""
     trail = [made(n, "NotEnoughData", str(n), step=n // 5) for n in range(20)]

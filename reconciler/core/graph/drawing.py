@@ -51,7 +51,7 @@ class Found:
     hidden: frozenset[Address] = frozenset()
 
 
-def graph_of(kinds: Kinds, loaded: LoadedService, project: str, found: Found, *, access: bool = False) -> Graph:
+def graph_of(kinds: Kinds, loaded: LoadedService, project: str, found: Found, *, access: bool) -> Graph:
     """Draw a service.
 
     Args:
@@ -170,8 +170,7 @@ class _Drawing:
                 continue
             role = Membership.of(address)
             sort, _, who = role.member.rpartition(":")
-            member = accounts.get(who, "")
-            source = member if member in nodes else self._outer(Outside(_MEMBERS.get(sort, sort), who))
+            source = accounts.get(who) or self._outer(Outside(_MEMBERS.get(sort, sort), who))
             within = str(want.within)  # a function's role is on its service, which is no object of ours
             target = within if within in nodes else self._on(role, address, nodes)
             limited = ", limited" if role.title else ""
