@@ -2,14 +2,16 @@
 
 A baseline of 10,000 rows each, 200 windows of 100, 1,000 and 10,000 rows: without a shift (an alarm is false) and with
 each of the shifts below (no alarm is a miss). Bar: at equal or fewer false alarms, no more misses, at every size.
-Evidently decides as it does when nobody tells it anything. Our distance needs a threshold, one per feature and size:
+Evidently decides as it does when nobody tells it anything. A window is shifted to us where Google's distance or, of
+numbers, the distance of order (`monitoring.skew.order`) is beyond its limit. Both need limits, per feature and size:
 
 - *calibrated*: the 99.9 % of `--history` windows without a shift, as whoever calibrates from history finds it;
-- *a breach*: beyond that one, and beyond what `runtime.retraining.watching.chance` grants so few rows, which is what
-  starts a training and what `mlservice monitor` calls so;
-- *as often wrong*: the quantile of the same history that calls as many windows shifted as Evidently calls of those
-  without a shift, 0.1 % where it calls none; and raised, where that is needed, until no more of those very windows are
-  called so. Misses are compared at this one, since a tool that calls everything shifted misses nothing.
+- *a breach*: beyond that one, and beyond what `runtime.retraining.watching` grants so few rows, which is what starts a
+  training and what `mlservice monitor` calls so;
+- *as often wrong*: the limits with which as many windows are called shifted as Evidently calls of those without a
+  shift, 0.1 % where it calls none. Of numbers all of these are left to order: Google's distance has the limit that
+  adds none. Each is a quantile of the same history, and raised, where that is needed, until no more of those very
+  windows are called so. Misses are compared at this one, since a tool that calls everything shifted misses nothing.
 
 A feature that is `logarithmic` in a spec is compared by its logarithm; Evidently has the values themselves.
 
@@ -129,74 +131,103 @@ def alarms(alarmed: Callable[[str, int, Any], bool]) -> dict[str, int]:
     return found
 
 
+Distances = list[tuple[float, float]]
+"""Of windows: Google's, and that of order; of labels, which have none, that is 0."""
+Pair = tuple[float, float]
+"""Limits of both."""
+
+
 def ours(history: int, evidently: dict[str, int]) -> dict[str, dict[str, int]]:
-    """Give how many windows of each case are beyond our thresholds, by the name of a threshold.
+    """Give how many windows of each case are beyond our limits, by the name of the limits.
 
     Args:
-        history: How many windows without a shift a threshold is found from.
+        history: How many windows without a shift limits are found from.
         evidently: How many windows of each case Evidently calls shifted.
     """
     known = {feature: summary(feature, baseline(feature)) for feature in FEATURES}
-    far: dict[str, list[float]] = {}
+    far: dict[str, Distances] = {}
     for feature, shift, size, rows in windows():
-        far.setdefault(key(feature, shift, size), []).append(distance(feature, known[feature], rows))
+        far.setdefault(key(feature, shift, size), []).append(distances(feature, known[feature], rows))
     found: dict[str, dict[str, int]] = {}
     for feature, size in product(FEATURES, SIZES):
         random = random_of(feature, "history", size)
-        past = [distance(feature, known[feature], FEATURES[feature][CALM](random, size)) for _ in range(history)]
+        past = [distances(feature, known[feature], FEATURES[feature][CALM](random, size)) for _ in range(history)]
         calm = key(feature, CALM, size)
         limits = thresholds(feature, size, past)
-        limits[AS_OFTEN] = matched(past, far[calm], evidently[calm])
-        for shift, (name, limit) in product(FEATURES[feature], limits.items()):
+        limits[AS_OFTEN] = matched(feature, past, far[calm], evidently[calm])
+        for shift, (name, pair) in product(FEATURES[feature], limits.items()):
             case = key(feature, shift, size)
-            found.setdefault(name, {})[case] = sum(each > limit for each in far[case])
+            found.setdefault(name, {})[case] = sum(is_beyond(each, pair) for each in far[case])
     return found
 
 
-def thresholds(feature: str, size: int, past: list[float]) -> dict[str, float]:
-    """Give the thresholds of a service that is calibrated: for telling people, and for starting a training."""
-    from runtime.retraining.watching import chance  # noqa: PLC0415 - Evidently's environment need not have it
+def is_beyond(far: Pair, limits: Pair) -> bool:
+    """Whether a window is beyond either limit."""
+    return any(distance > limit for distance, limit in zip(far, limits, strict=True))
 
-    limit = float(np.quantile(past, 1 - RAREST))
-    algorithm, values = "jensen_shannon_divergence", 20
+
+def thresholds(feature: str, size: int, past: Distances) -> dict[str, Pair]:
+    """Give the limits of a service that is calibrated: for telling people, and for starting a training."""
+    from runtime.retraining.watching import chance, order  # noqa: PLC0415 - Evidently's environment need not have it
+
+    google, by_order = (float(np.quantile(each, 1 - RAREST)) for each in zip(*past, strict=True))
     if is_category(feature):
-        algorithm, values = chance.LINFINITY, int(feature.partition(" ")[0])
-    granted = chance.of_distance(algorithm, values, size, BASELINE, chance.WINDOW)
-    return {CALIBRATED: limit, BREACH: max(limit, granted)}
+        values = int(feature.partition(" ")[0])
+        granted = chance.of_distance(chance.LINFINITY, values, size, BASELINE, chance.WINDOW)
+        return {CALIBRATED: (google, by_order), BREACH: (max(google, granted), by_order)}
+    each = chance.WINDOW / 2  # of two distances
+    granted = chance.of_distance("jensen_shannon_divergence", 20, size, BASELINE, each)
+    ordered = order.by_chance(size, BASELINE, each)
+    return {CALIBRATED: (google, by_order), BREACH: (max(google, granted), max(by_order, ordered))}
 
 
-def matched(past: list[float], calm: list[float], alarms: int) -> float:
-    """Give the least threshold that is no more often wrong than somebody else, in history and in these windows.
+def matched(feature: str, past: Distances, calm: Distances, alarms: int) -> Pair:
+    """Give the least limits that are no more often wrong than somebody else, in history and in these windows.
 
     Args:
-        past: Distances of windows without a shift, of which the threshold is a quantile.
-        calm: Those of the windows that somebody else judged.
+        feature: Of numbers the other one's alarms are all left to order.
+        past: Windows without a shift, of which limits are quantiles.
+        calm: The windows that somebody else judged.
         alarms: How many of those the other one called shifted.
     """
-    usual = float(np.quantile(past, 1 - max(RAREST, alarms / RUNS)))
+    google = least([each for each, _ in past], [each for each, _ in calm], alarms if is_category(feature) else 0)
+    if is_category(feature):
+        return google, 0.0
+    # What is beyond Google's limit is called shifted in any case.
+    both = [[np.inf if far > google else ordered for far, ordered in side] for side in (past, calm)]
+    return google, least(both[0], both[1], alarms)
+
+
+def least(past: list[float], calm: list[float], alarms: int) -> float:
+    """Give the least limit of one distance that is so; see `matched`."""
+    usual = float(np.quantile(past, 1 - max(RAREST, alarms / RUNS), method="higher"))
     return usual if alarms >= len(calm) else max(usual, sorted(calm, reverse=True)[alarms])
 
 
 def summary(feature: str, rows: Any) -> Any:
-    """What is compared of a column: counts, or a histogram."""
+    """What is compared of a column: counts, or buckets of equal width and ends of buckets of equal count."""
     from emulator.statistics import histograms  # noqa: PLC0415 - Evidently's environment does not have it
+    from runtime.retraining.watching.order import Ends  # noqa: PLC0415 - as above
 
     if is_category(feature):
         values, counts = np.unique(rows, return_counts=True)
         return dict(zip(values.tolist(), counts.astype(float).tolist(), strict=True))
     rows = np.log(rows) if feature in BY_LOGARITHM else rows
     edges = histograms.edges_of(rows.min(), rows.max())
-    return histograms.with_infinities(edges, histograms.count(rows, edges), 0, 0, 0)
+    equal = histograms.equal_count(np.sort(rows), len(rows), 0)
+    ends = Ends.of(zip(equal.lows.tolist(), equal.highs.tolist(), equal.counts.tolist(), strict=True))
+    return histograms.with_infinities(edges, histograms.count(rows, edges), 0, 0, 0), ends
 
 
-def distance(feature: str, known: Any, rows: Any) -> float:
-    """How far a window is from its baseline."""
-    from emulator.statistics import distances  # noqa: PLC0415 - as above
+def distances(feature: str, known: Any, rows: Any) -> Pair:
+    """How far a window is from its baseline: by Google's distance, and by order."""
+    from emulator.statistics import distances as google  # noqa: PLC0415 - as above
+    from runtime.retraining.watching import order  # noqa: PLC0415 - as above
 
     found = summary(feature, rows)
     if is_category(feature):
-        return distances.l_infinity(known, found)[1]
-    return distances.divergence_of_histograms(known, found) or 0.0
+        return google.l_infinity(known, found)[1], 0.0
+    return google.divergence_of_histograms(known[0], found[0]) or 0.0, order.distance(known[1], found[1])
 
 
 def theirs() -> dict[str, int]:

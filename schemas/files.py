@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,16 +74,25 @@ def _files_of(path: Path) -> Iterator[SpecFile]:
 
 
 def _search(folder: Path) -> list[Path]:
-    found: list[Path] = []
     failures: list[OSError] = []
-    for here, folders, names in os.walk(folder, onerror=failures.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(here, name) for name in sorted(names) if name.endswith(SUFFIXES) and name[0] != "."]
+    found = [file for files in below(folder, failures.append) for file in files]
     if failures:
         raise _unusable(Path(failures[0].filename), f"cannot read the folder: {failures[0].strerror}", "")
     if not found:
         raise _unusable(folder, "no YAML file in this folder", "specs end in .yaml or .yml")
     return found
+
+
+def below(folder: Path, failed: Callable[[OSError], None] | None = None) -> Iterator[list[Path]]:
+    """The files of a folder and of each one below it that may be specs, folder by folder: links are not followed.
+
+    Args:
+        folder: Where to look.
+        failed: Told of folders that cannot be read.
+    """
+    for here, folders, names in os.walk(folder, onerror=failed):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield [Path(here, name) for name in sorted(names) if name.endswith(SUFFIXES) and name[0] != "."]
 
 
 def _unusable(path: Path, summary: str, hint: str) -> SpecError:

@@ -21,6 +21,7 @@ from hypothesis import settings
 from emulator import cloud
 from emulator.core.world import World
 from reconciler.engine.pool import Pool
+from tests.compiling import compile_all
 from tests.costs.measuring import Measuring
 from tests.costs.quick import Quick
 from tests.operating import Operator
@@ -243,7 +244,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose by cost, or measure it."""
+    """Choose by cost, or measure it; compile for all test processes before they begin."""
+    if getattr(config.option, "numprocesses", None):
+        compile_all(config)
     if config.getoption("--quick"):
         config.pluginmanager.register(Quick(config.rootpath))
     if config.getoption("--costs"):

@@ -43,12 +43,16 @@ def answer(world: World, held: Policies, method: str, request: Any) -> Any:
     """
     if held.asked_before and method.endswith("/TestIamPermissions"):
         return test_permissions(request)
+    if method.endswith("/SetIamPolicy"):
+        return _set(world, held, request)
     key = held.key(world, request.resource)
-    if method.endswith("/GetIamPolicy"):
-        return get_policy(world, key, request)
-    if method.endswith("/TestIamPermissions"):
-        return test_permissions(request)
-    policy = set_policy(world, key, request, public=held.public)
+    return get_policy(world, key, request) if method.endswith("/GetIamPolicy") else test_permissions(request)
+
+
+def _set(world: World, held: Policies, request: Any) -> Any:
+    with world.store.transaction():  # of what is deleted meanwhile nothing may stay: the next one of its name had it
+        key = held.key(world, request.resource)
+        policy = set_policy(world, key, request, public=held.public)
     if held.changed is not None:
         held.changed(world, key)
     return policy
@@ -190,6 +194,21 @@ def forget(world: World, resource: str) -> None:
     world.store.delete(KIND, resource)
     for name, _ in world.store.list(KIND, resource + "/"):
         world.store.delete(KIND, name)
+
+
+def put_aside(world: World, resource: str, aside: str) -> None:
+    """Keep the policy of a deleted resource for when it is brought back: one of the same name gets a new one.
+
+    Args:
+        world: Where.
+        resource: Whose policy it is.
+        aside: Under which name it waits. Given the other way round, it is back.
+    """
+    with world.store.transaction():
+        body = world.store.get(KIND, resource)
+        if body is not None:
+            world.store.put(KIND, aside, body)
+        world.store.delete(KIND, resource)
 
 
 def members(world: World, resource: str, role: str) -> set[str]:

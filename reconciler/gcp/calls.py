@@ -68,6 +68,12 @@ _NO_ACCOUNT_YET = re.compile(
 )
 _ASKED = re.compile(r"^[A-Z]+ https?://\S+: ")
 """What was asked, which api_core puts before the words of an answer over HTTP."""
+_USED_UP = re.compile(r"\bquota exceeded\b", re.IGNORECASE)
+"""A revision for which no GPU is free ends its operation with it (GoogleCloudPlatform/magic-modules 17149)."""
+_MORE = (
+    "waiting alone frees nothing: ask for more at https://console.cloud.google.com/iam-admin/quotas, or take less "
+    "(scaling.maxInstances, services that are not needed); then run again"
+)
 _MAX_MESSAGE = 600
 
 
@@ -134,7 +140,7 @@ def translate(verb: str, address: Address | str, error: google.GoogleAPICallErro
     for theirs, ours, hint in _TRANSLATIONS:
         if isinstance(error, theirs):
             return ours(verb, address, why, hint=hint if isinstance(hint, str) else hint(error))
-    return errors.Unavailable(verb, address, why, hint="run again in a moment")
+    return errors.Unavailable(verb, address, why, hint=_MORE if _USED_UP.search(why) else "run again in a moment")
 
 
 def timed_out(verb: str, address: Address | str, why: StillGoingError) -> errors.OperationTimeout:

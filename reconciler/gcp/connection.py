@@ -175,10 +175,16 @@ class Connection:
     def _as_account(self, channel: Any, local: Endpoint) -> Any:
         import grpc  # noqa: PLC0415 - only when a client is built
 
-        from reconciler.gcp.caller import AsAccount, emulated  # noqa: PLC0415 - only when asked for
+        from reconciler.gcp.caller import AsAccount  # noqa: PLC0415 - only when asked for
 
-        made = emulated(local.key_file, local.http, self.acting_as, inside=local.inside)
-        return grpc.intercept_channel(channel, AsAccount(made))
+        return grpc.intercept_channel(channel, AsAccount(self._caller(local)))
+
+    def _caller(self, local: Endpoint) -> Any:
+        """Give who calls the emulator, once for all clients: to read a key takes 40 ms, and a token is a call."""
+        with self._lock:
+            if "caller" not in self._made:
+                self._made["caller"] = _local_credentials(local, self.acting_as)
+            return self._made["caller"]
 
     @property
     def storage(self) -> Any:
@@ -196,7 +202,7 @@ class Connection:
             self._pace(made._http, _STORAGE)  # noqa: SLF001 - the session that it makes, with the user's certificates
             return made
         options = {"api_endpoint": self.local.http}
-        credentials = _local_credentials(self.local, self.acting_as)
+        credentials = self._caller(self.local)
         session = self._pace(direct_session(credentials), _STORAGE)
         return Client(project=self.project, credentials=credentials, client_options=options, _http=session)
 
@@ -231,7 +237,7 @@ class Connection:
 
     def _session(self) -> Any:
         if self.local is not None:
-            return direct_session(_local_credentials(self.local, self.acting_as))
+            return direct_session(self._caller(self.local))
         from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415 - late, for start-up
 
         signed: Any = AuthorizedSession

@@ -30,6 +30,8 @@ def render_calibration(found: Mapping[str, Any]) -> Text:
             text.append(f"    {line}\n", style)
         if each["limits"]:
             text.append_text(table([_row(one) for one in each["limits"]], _HEAD, right=_RIGHT))
+        for line, style in _by_order(each):
+            text.append(f"    {line}\n", style)
     return text
 
 
@@ -59,10 +61,27 @@ def _said(found: Mapping[str, Any], asked: float) -> Iterator[tuple[str, str]]:
     if found["heavy"]:
         names = ", ".join(map(one_line, found["heavy"]))
         yield f"far apart though nothing changes (heavy tails, or few values): {names}", "yellow"
+    if found["heavy"] and found["order"]:
+        yield "no tail widens the limit of their order, which is below", "yellow"
     if found["logarithmic"]:
         names = ", ".join(map(one_line, found["logarithmic"]))
         yield f"of numbers above 0 the logarithm may be compared: monitoring: {{logarithmic: [{names}]}}", "yellow"
         yield "that hears more; calibrate again when windows of it suffice", "yellow"
+
+
+def _by_order(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say what the limit of the order of numbers may be, and what would have fired."""
+    order = found["order"]
+    if not order:
+        return
+    low, high = order["interval"]
+    now = f"limit {order['limitNow']:g} now" if "limitNow" in order else "no limit now"
+    yield (
+        f"by order of numbers: at most {order['rate']:.2%} of windows without a change are beyond {order['limit']:g}",
+        "",
+    )
+    yield f"{order['beyond']} of the {order['of']} last ones are: {low:.1%} to {high:.1%}, with 95 % confidence", "dim"
+    yield f"breaches by order so far: {order['firesNow']} ({now}), {order['fires']} with {order['limit']:g}", ""
 
 
 def _row(column: Mapping[str, Any]) -> tuple[str, ...]:

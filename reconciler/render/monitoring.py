@@ -265,8 +265,9 @@ def _columns(columns: Sequence[Mapping[str, Any]], *, every: bool) -> Text:
     shown = [each for each in columns if every or each["finding"] not in QUIET]
     text = Text()
     if shown:
-        styles = [words_of(each["finding"])[1] for each in shown]
-        text.append_text(table([_cells(each) for each in shown], _HEAD, right=_RIGHT, styles=styles))
+        rows = [row for each in shown for row in _rows(each)]
+        styles = [style for _, style in rows]
+        text.append_text(table([cells for cells, _ in rows], _HEAD, right=_RIGHT, styles=styles))
     left = [each for each in columns if each not in shown]
     if left:
         text.append(f"    {quiet(left)}; --all shows {'them' if len(left) > 1 else 'it'}\n", "dim")
@@ -287,13 +288,35 @@ def _part(column: Mapping[str, Any]) -> float:
     return float(column.get("distance", 0.0)) / float(column["limit"])
 
 
+def ordered(column: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Give what is said of a column's order; None where that has no limit."""
+    found: Mapping[str, Any] = column.get("order") or {}
+    return found if "limit" in found else None
+
+
+def _rows(column: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Give the cells of a column and their style, and below them those of its order."""
+    yield _cells(column), words_of(column["finding"])[1]
+    if found := ordered(column):
+        words, style = words_of(found["finding"])
+        cells = ("      by order", words, *distance_cells(found))
+        yield (*cells, *[""] * (len(_HEAD) - len(cells))), style
+
+
+def distance_cells(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Give the cells of a distance: itself, its limit, and what chance makes of it."""
+    return (
+        number(found.get("distance"), ".3f"),
+        number(found.get("limit"), "g"),
+        number(found.get("expected"), ".3f"),
+    )
+
+
 def _cells(column: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         f"    {_cut(column['name'], _LONGEST)}",
         words_of(column["finding"])[0],
-        number(column.get("distance"), ".3f"),
-        number(column.get("limit"), "g"),
-        number(column.get("expected"), ".3f"),
+        *distance_cells(column),
         number(column.get("rows"), "d"),
         number(column.get("baselineRows"), "d"),
         number(column.get("missing"), ".1%"),

@@ -19,10 +19,12 @@ from reconciler.render.monitoring import (
     QUIET,
     amiss,
     by_logarithm,
+    distance_cells,
     headline,
     lines,
     measure_cells,
     number,
+    ordered,
     outcome_lines,
     quiet,
     standing,
@@ -158,9 +160,7 @@ def _row(column: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
     words, style = words_of(column["finding"])
     since = f"<br/><small>since {_text(minute(column['since']))} UTC</small>" if column.get("since") else ""
     numbers = (
-        number(column.get("distance"), ".3f"),
-        number(column.get("limit"), "g"),
-        number(column.get("expected"), ".3f"),
+        *distance_cells(column),
         number(column.get("rows"), ",d"),
         number(column.get("baselineRows"), ",d"),
         number(column.get("missing"), ".1%"),
@@ -170,7 +170,19 @@ def _row(column: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> str:
     drawn = f"<td>{histogram(column.get('histogram'))}</td><td>{_over_time(column, past)}</td>"
     verdict = f'<td class="verdict">{_styled(words, style)}{since}</td>'
     scale = "<br/><small>by the logarithm</small>" if by_logarithm(column) else ""
-    return f'<tr><th scope="row">{_text(column["name"])}{scale}</th>{verdict}{cells}{drawn}</tr>'
+    row = f'<tr><th scope="row">{_text(column["name"])}{scale}</th>{verdict}{cells}{drawn}</tr>'
+    return row + _order(column)
+
+
+def _order(column: Mapping[str, Any]) -> str:
+    """Give the row below a column's: what is said of its order; nothing where that has no limit."""
+    found = ordered(column)
+    if found is None:
+        return ""
+    words, style = words_of(found["finding"])
+    cells = "".join(f'<td class="number">{_text(each)}</td>' for each in distance_cells(found))
+    head = '<th scope="row"><small>by order</small></th>'
+    return f'<tr>{head}<td class="verdict">{_styled(words, style)}</td>{cells}<td colspan="6"></td></tr>'
 
 
 def histogram(shape: Mapping[str, Any] | None) -> str:

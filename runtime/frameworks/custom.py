@@ -90,12 +90,15 @@ class CustomModel:
 
 
 def _own(part: Any) -> Any:
-    """Give a class what it may work on in place: alone in its batch, a tensor may lie in the request's bytes."""
-    return part.copy() if isinstance(part, np.ndarray) and not part.flags.writeable else part
+    """Give a class what it may work on in place: the prediction log reads afterwards what was asked.
+
+    Alone in its batch, a tensor is the request's own, or lies in its bytes.
+    """
+    return part.copy() if isinstance(part, np.ndarray) else part
 
 
 def _sendable(array: Array) -> Array:
-    """Give what a class computed a type that every protocol has a name for.
+    """Give what a class computed a type that every protocol has a name for, and keep it: its next call may write there.
 
     Raises:
         TypeError: There is none.
@@ -107,7 +110,7 @@ def _sendable(array: Array) -> Array:
         return array.astype(str)  # ISO 8601
     if dtype.kind == "f" and dtype.itemsize > np.dtype(np.float64).itemsize:
         return array.astype(np.float64)
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    return array.astype(dtype.newbyteorder("="))
 
 
 class HookedModel:

@@ -19,7 +19,7 @@ from runtime.frameworks.tables import Table, check_types
 from runtime.frameworks.vectorizers import of_mappings, of_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from runtime.configuration.settings import Feature, ModelSettings
@@ -78,15 +78,20 @@ class SklearnModel:
     def predict(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
         """Ask the estimator for what is wanted, and for nothing else."""
         rows = inputs[INPUT]
+        if self._direct is not None:
+            ordered = rows if self._order is None else rows[:, self._order]
+            if self._direct.takes(ordered):
+                return _predicted(self._direct, lambda: ordered, outputs)
+        return _predicted(self._estimator, lambda: self._asked(rows), outputs)
+
+    def _asked(self, rows: Array) -> Any:
+        """Give rows as the estimator takes them, for one call: steps with `copy=False` work on them in place."""
         if self._given is not None:
-            return _predicted(self._estimator, self._given(rows), outputs)
+            return self._given(rows)
         if self._table is not None:
-            return _predicted(self._estimator, self._table.of(rows), outputs)
-        if self._order is not None:
-            rows = rows[:, self._order]
-        if self._direct is not None and self._direct.takes(rows):
-            return _predicted(self._direct, rows, outputs)
-        return _predicted(self._estimator, rows if self._columns is None else self._frame(rows), outputs)
+            return self._table.of(rows)
+        own = rows.copy() if self._order is None else rows[:, self._order]
+        return own if self._columns is None else self._frame(own)
 
     def _output_specs(self, features: Mapping[str, Feature]) -> tuple[TensorSpec, ...]:
         """Say what it gives, as it gives it for a row: one value or several, of which type."""
@@ -230,14 +235,15 @@ def _value(feature: Feature, number: float, *, text: bool) -> Any:
     return max(min(round(value), _WHOLE), -_WHOLE) if feature.type == "integer" else value
 
 
-def _predicted(estimator: Any, rows: Any, outputs: Sequence[str]) -> dict[str, Array]:
+def _predicted(estimator: Any, rows: Callable[[], Any], outputs: Sequence[str]) -> dict[str, Array]:
+    """Ask an estimator for outputs; `rows` gives what is its own, anew for each call."""
     found: dict[str, Array] = {}
     if LABEL in outputs:
-        found[LABEL] = np.asarray(estimator.predict(rows))
+        found[LABEL] = np.asarray(estimator.predict(rows()))
     if PROBABILITIES in outputs:
-        found[PROBABILITIES] = estimator.predict_proba(rows)
+        found[PROBABILITIES] = estimator.predict_proba(rows())
     several = [name for name in outputs if name.startswith(f"{PROBABILITIES}_")]
-    tables = estimator.predict_proba(rows) if several else []
+    tables = estimator.predict_proba(rows()) if several else []
     if not isinstance(tables, list):  # of a matrix, the first would be the first row
         raise TypeError(_ONE_TABLE)
     return found | {name: tables[int(name.removeprefix(f"{PROBABILITIES}_"))] for name in several}

@@ -95,7 +95,8 @@ class TorchModel:
 
     def _here(self, rows: Array) -> list[Array]:
         with torch.inference_mode():
-            return [tensor.numpy() for tensor in self._forward(torch.from_numpy(rows))]
+            # A program may work on it in place, and what was asked is read again: by the prediction log.
+            return [tensor.numpy() for tensor in self._forward(torch.from_numpy(rows.copy()))]
 
     def _forward(self, given: Any) -> tuple[Any, ...]:
         found = self._module(given)

@@ -164,6 +164,7 @@ def _looked(
         if settings.performance
         else None,
         watched.get("columns") or {},
+        watched.get("orders") or {},
     )
     try:
         found = look(how, max(datetime.now(UTC), at))

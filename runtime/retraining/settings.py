@@ -45,7 +45,8 @@ class Settings:
         breaches: Which triggers fire for which findings of monitors: `trigger`, `of`, `consecutive`.
         watched: Monitors that are looked at: `schedules`, the display name of each by what it compares (`skew`,
             `drift`), `least`, the values below which nothing is said of a column, and `columns`, by comparison (`skew`,
-            `drift`, `predictiondrift`) the limit of each column that is compared, null for none; None for none.
+            `drift`, `predictiondrift`) the limit of each column that is compared, null for none, and `orders`, the same
+            of the distance of order, of each column that has one; None for none.
         performance: How right predictions were is judged: whose, by which labels, when, by which limits (`judging.of`);
             None for not at all.
         triggers: What fires each trigger of the spec, by its name: `schedule`, `storage`, `pubsub` or `breach`; None

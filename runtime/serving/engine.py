@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
 
 from runtime.configuration.options import MAX_BODY_BYTES
 from runtime.data.answers import Answer, Refused, Request
@@ -23,11 +24,24 @@ if TYPE_CHECKING:
 
     Respond = Callable[[Answer], None]
     Follow = Callable[[Seen], None]
-    Sample = tuple[Callable[[], bool], Follow]
 
 log = logging.getLogger("runtime")
 
 OK, SERVER_ERROR = 200, 500
+
+
+class Sample(NamedTuple):
+    """Who follows a share of the requests that were predicted.
+
+    Attributes:
+        skips: Tells how many of them come before the next one of the sample; what is no whole one of it does not count.
+        wants: Tells whether it is followed then. Of one that is not, no more is made.
+        follow: What follows.
+    """
+
+    skips: Callable[[], float]
+    wants: Callable[[], bool]
+    follow: Follow
 
 
 class Endpoint:
@@ -42,8 +56,7 @@ class Endpoint:
         max_body: Bytes that a body may have once it is unpacked.
         followers: Called with each finished request, after its answer was given. They must be quick, and not raise.
         failures: The same, for answers of 500 and above only.
-        sample: Tells whether it follows this one, of those that were predicted; and what then does. Asked first: of one
-            that it does not follow no more is made.
+        sample: What follows a share of them.
     """
 
     def __init__(
@@ -68,8 +81,9 @@ class Endpoint:
         self._max_body = max_body
         self._followers = followers
         self._failures = failures
-        self._wants = None if sample is None else sample[0]
-        self._with_sample = followers if sample is None else (*followers, sample[1])
+        self._sample = sample
+        self._left = inf if sample is None else sample.skips()
+        self._with_sample = followers if sample is None else (*followers, sample.follow)
 
     def handle(self, request: Request, respond: Respond) -> Work | None:
         """Answer one request; `respond` is called once, now or later.
@@ -137,8 +151,12 @@ class Endpoint:
         metrics.answers[status] += 1
         if status >= SERVER_ERROR:
             followers = (*followers, *self._failures)
-        elif self._wants is not None and status == OK and outputs is not None and self._wants():
-            followers = self._with_sample
+        elif self._sample is not None and status == OK and outputs is not None:
+            self._left -= 1
+            if self._left < 0:
+                self._left = self._sample.skips()
+                if self._sample.wants():
+                    followers = self._with_sample
         if followers:
             seen = Seen(request, answer, metrics, started, ended, call, outputs)
             for follow in followers:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.configuration.identity import Project
 from runtime.configuration.settings import seconds
+from runtime.serving.engine import Sample
 from runtime.serving.keys import Keys
 from runtime.telemetry.logs import access_log
 from runtime.telemetry.metrics import Gauge
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from runtime.configuration.settings import RuntimeSettings
     from runtime.data.models import Loaded
     from runtime.data.seen import Seen
-    from runtime.serving.engine import Endpoint, Sample
+    from runtime.serving.engine import Endpoint
     from runtime.telemetry.background import Background
     from runtime.telemetry.prediction_log import Sink
 
@@ -76,7 +77,8 @@ class Records:
 
     def sample(self, loaded: Loaded) -> Sample | None:
         """Give what follows a share of the requests of one model, and what tells which."""
-        return None if self._predictions is None else (self._predictions.wants, self._predictions.follower(loaded))
+        log = self._predictions
+        return None if log is None else Sample(log.skips, log.wants, log.follower(loaded))
 
     def failures(self) -> tuple[Callable[[Seen], None], ...]:
         """Give what follows only requests that failed: the access log, where it does not follow all of them."""
@@ -99,9 +101,11 @@ class Records:
         ]
 
     def flush(self, seconds: float) -> None:
-        """Finish the background work, within a time for each."""
+        """Finish the background work, within a time for each; what is left is lost with the process, and told."""
         for work in self._background():
-            work.flush(seconds)
+            if not work.flush(seconds):
+                told = {"work": work.name, "items": work.waiting}
+                log.warning("the server ends before its background work is done", extra=told)
         self._flush_traces()
 
     def _background(self) -> list[PredictionLog | Background[Any]]:

@@ -8,6 +8,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from runtime.telemetry.seldom import Seldom
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,8 +33,8 @@ class Background(Generic[Item]):
 
     Args:
         name: For the thread and the log.
-        handle: Takes items in order, and tells how many of them were lost, None for none; what it raises is logged,
-            and all of them are.
+        handle: Takes items in order, and tells how many of them were lost, None for none; where it raises all are, and
+            the log says so, once a minute.
         size: Items that may wait.
         at_once: Items given to one call; more, where the last one counts for several.
         count: Tells for how many an item counts; None where each is one.
@@ -66,7 +68,13 @@ class Background(Generic[Item]):
         self._gather_s = gather_s
         self._awake, self._hurry = threading.Event(), threading.Event()
         self._idle = threading.Condition()
+        self._seldom = Seldom()
         threading.Thread(target=self._serve, name=name, daemon=True).start()
+
+    @property
+    def waiting(self) -> int:
+        """Items that came and are not handled yet."""
+        return self._came - self._gone
 
     def put(self, item: Item) -> None:
         """Queue an item, or count it as dropped. Called by one thread."""
@@ -123,6 +131,8 @@ class Background(Generic[Item]):
         """Do something; returns how many items it lost."""
         try:
             return work() or 0
-        except Exception:  # a sink may fail in any way; requests go on
-            log.exception("background work failed", extra={"work": self.name, "items": items})
+        except Exception as error:  # a sink may fail in any way; requests go on
+            told = self._seldom.due(type(error), items)
+            if told:
+                log.exception("background work failed", extra={"work": self.name, "items": told})
             return items

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import sys
 from collections import deque
 from pathlib import Path
 from random import random
 from time import thread_time, time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -46,7 +47,13 @@ BEHIND, BEHIND_BYTES = 16, 1 << 16
 """Requests, or bytes of them, that wait at most while there is no time for them. From half of that on, a part of those
 that come is dropped before anything is done for it, the larger the more wait: what is asked does not matter."""
 _BESIDE = 1024
-"""Bytes that a request holds beside its body: headers, the answer, objects."""
+"""Bytes that a request holds beside its body, its rows and its answer: headers, objects."""
+_SMALL = 1024
+"""Bytes of a body that is not looked into: its rows are about as large."""
+_NUMBER, _TEXT = 32, 64
+"""Bytes of a number of Python's in a row, and of a short text, with what leads to it."""
+_ANSWER = 4
+"""Bytes for each of an answer: itself, and the array and the values that it was written from."""
 SHARE = 0.1
 """Of the time of a loop that is never idle, for a log of all requests, with the sending of it."""
 LEAST_SHARE = 0.003
@@ -157,10 +164,22 @@ class PredictionLog:
         """Requests that no record could be made of, or that the sink lost."""
         return self._failed + self._sent.failed
 
+    @property
+    def waiting(self) -> int:
+        """Requests that were taken, and whose records the sink has not got yet."""
+        return len(self._waiting) + self._sent.waiting
+
+    def skips(self) -> float:
+        """Give how many requests come before the next one of the sample: whole ones of it count.
+
+        Each is in it at the same rate, whatever became of those before. To draw how many are not takes nothing of them.
+        """
+        if self._rate >= 1:
+            return 0.0
+        return math.log(1 - random()) / math.log1p(-self._rate) if self._rate > 0 else math.inf  # noqa: S311 - a sample
+
     def wants(self) -> bool:
-        """Tell whether a request that was predicted is taken: it is in the sample, and there is time for it."""
-        if random() >= self._rate:  # noqa: S311 - a sample
-            return False
+        """Tell whether there is time for a request of the sample."""
         if not self._turns.behind:
             return True
         full = max(len(self._waiting) / BEHIND, self._held / BEHIND_BYTES)
@@ -176,9 +195,7 @@ class PredictionLog:
 
         def follow(seen: Seen) -> None:
             call = seen.call
-            # Its body, and its rows as numbers of a like size.
-            weight = 2 * len(seen.request.body) + _BESIDE
-            take(Part(time(), rows, seen, 0, call.stop - call.start if call else 0, weight))
+            take(Part(time(), rows, seen, 0, call.stop - call.start if call else 0, _weight(seen)))
 
         return follow
 
@@ -280,10 +297,27 @@ def _records(parts: Sequence[Part]) -> Sequence[list[bytes] | None]:
         except Exception as error:  # noqa: BLE001 - told below: text that is none, a value that JSON has no form for
             found.append(None)
             problem = error
-    if problem is not None:  # told once a turn: a model may have it in every answer
-        count = found.count(None)
+    count = 0 if problem is None else rows.seldom.due(type(problem), found.count(None))
+    if count:  # a model may have it in every answer
         log.error("predictions cannot be logged", exc_info=problem, extra={"model": rows.model, "requests": count})
     return found
+
+
+def _weight(seen: Seen) -> int:
+    """Give about how many bytes a request holds while it waits: a number of two letters is one of 32 bytes."""
+    body = len(seen.request.body)
+    rows = body
+    if body > _SMALL and seen.call is not None:
+        rows = max(body, sum([_size(part) for part in seen.call.inputs.values()]))
+    return body + rows + _ANSWER * len(seen.answer.body) + _BESIDE
+
+
+def _size(part: Any) -> int:
+    """Give about how many bytes one input of a request holds."""
+    if isinstance(part, list):
+        return len(part) * (len(part[0]) + 2) * _NUMBER if part else 0
+    size: int = part.size * _TEXT if part.dtype.kind == "O" else part.nbytes
+    return size
 
 
 def _bytes(batch: Batch) -> int:

@@ -17,6 +17,7 @@ import orjson
 
 from runtime.data.outputs import WrongRows, plain
 from runtime.data.tensors import Array
+from runtime.telemetry.seldom import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -73,6 +74,7 @@ class Rows:
         self._read_prediction = _READERS[predicted.type] if predicted else None
         service, revision = where
         self.model = loaded.part.name
+        self.seldom = Seldom()
         self._width = len(ABOUT) + len(self._names)
         last = (predicted.name if predicted else "") or PREDICTION
         self._about = (service, self.model, loaded.part.version, revision)

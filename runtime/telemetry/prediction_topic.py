@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, Any
+
+from runtime.telemetry.seldom import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,10 +52,12 @@ class Topic:
 
     Args:
         name: The topic's whole name: `projects/P/topics/T`.
+        clock: Seconds that only go forward.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, clock: Callable[[], float] = monotonic) -> None:
         self._name = name
+        self._seldom = Seldom(clock)
         self._publish: Callable[..., Any] | None = None
 
     def begin(self) -> None:
@@ -64,24 +69,26 @@ class Topic:
     def write(self, requests: Sequence[Sequence[bytes]]) -> int:
         """Publish the records of requests; a call that Pub/Sub refuses costs its own, and the others are made.
 
-        What is worth that is tried again: no such topic and not allowed are not. After a call that got no answer in
-        time the rest is given up: each would wait as long, and what is logged meanwhile with it.
+        What is worth that is tried again: no such topic and not allowed are not, and are told once a minute. After a
+        call that got no answer in time the rest is given up: each would wait as long, and what is logged meanwhile
+        with it.
         """
         from google.api_core.exceptions import DeadlineExceeded, RetryError  # noqa: PLC0415 - late, for start-up
-        from google.api_core.retry import Retry  # noqa: PLC0415 - late, for start-up
 
         self._publish = publish = self._publish or _connected(self._name)
         lost = set[int]()
         for whose, messages in self._calls(requests):
             try:
-                publish(_request(self._name, messages), retry=Retry(timeout=PATIENCE_S), timeout=PATIENCE_S)
+                publish(_request(self._name, messages), retry=_again(), timeout=PATIENCE_S)
             except (DeadlineExceeded, RetryError):
                 rest = {place for place, records in enumerate(requests) if records and place >= min(whose)}
                 text = "predictions were not logged: Pub/Sub does not answer"
                 log.exception(text, extra={"topic": self._name, "requests": len(rest)})
                 return len(lost | rest)
-            except Exception:  # whatever kept it from being kept
-                log.exception("predictions were not logged", extra={"topic": self._name, "records": len(messages)})
+            except Exception as error:  # whatever kept it from being kept
+                records = self._seldom.due(type(error), len(messages))
+                if records:
+                    log.exception("predictions were not logged", extra={"topic": self._name, "records": records})
                 lost |= whose
         return len(lost)
 
@@ -111,6 +118,26 @@ def _connected(topic: str) -> Callable[..., Any]:
     call = gapic_v1.method.wrap_method(channel.unary_unary(_METHOD))  # type: ignore[no-untyped-call]  # half typed
     where = gapic_v1.routing_header.to_grpc_metadata((("topic", topic),))  # type: ignore[no-untyped-call]  # half typed
     return lambda request, **how: call(request, metadata=(where,), **how)
+
+
+def _again() -> Any:
+    """Give what is tried again, and for how long.
+
+    Source:
+        `PublisherTransport.publish` of google-cloud-pubsub's generated client. Of the statuses that it names there is
+        one less: a try may take all of the time, so after one that did there is none for another.
+    """
+    from google.api_core import exceptions, retry  # noqa: PLC0415 - late, for start-up
+
+    worth = retry.if_exception_type(
+        exceptions.Aborted,
+        exceptions.Cancelled,
+        exceptions.InternalServerError,
+        exceptions.ResourceExhausted,
+        exceptions.ServiceUnavailable,
+        exceptions.Unknown,
+    )
+    return retry.Retry(predicate=worth, initial=0.1, timeout=PATIENCE_S)
 
 
 def _request(topic: str, messages: Sequence[bytes]) -> bytes:

@@ -119,6 +119,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     monitoring.inputs,
     monitoring.windows,
     monitoring.watched_features,
+    monitoring.ordered,
     monitoring.predicted_value,
     logarithms.baseline,
     logarithms.columns,

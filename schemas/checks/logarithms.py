@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 
 from schemas.checks.finding import Finding, repeated, warning
 from schemas.refusal import shown
-from schemas.sections.model import Feature, Model, Prediction, ValueType
+from schemas.sections.model import NUMBERS, Feature, Model, Prediction, ValueType
 from schemas.sections.monitoring import Monitoring
 from schemas.spelling import closest
 from schemas.training_data import PARQUET, format_of
 
 _PATH, _RULE = "monitoring.logarithmic", "logarithmic"
-_NUMBERS = frozenset({ValueType.NUMBER, ValueType.INTEGER})
 
 
 def baseline(monitoring: Monitoring | None) -> Iterator[Finding]:
@@ -24,7 +23,8 @@ def baseline(monitoring: Monitoring | None) -> Iterator[Finding]:
         return
     if format_of(named.uri) != PARQUET:
         hint = (
-            "load it into a BigQuery table and name that in `baseline.table`, or write it as Parquet, which is loaded"
+            "load it into a BigQuery table and name that in `baseline.table`, or write it as Parquet, which is loaded;"
+            " or limit its `order`, which takes no logarithm"
         )
         summary = f"logarithmic needs a baseline in a table, and {shown(named.uri)} is a file"
         yield Finding(_PATH, _RULE, summary, hint, at_key=True)
@@ -48,13 +48,13 @@ def columns(monitoring: Monitoring | None, model: Model | None) -> Iterator[Find
 
 
 def _meant(name: str, declared: Mapping[str, Feature]) -> str:
-    numbers = [each for each, feature in declared.items() if feature.type in _NUMBERS]
+    numbers = [each for each, feature in declared.items() if feature.type in NUMBERS]
     meant = closest(name, numbers)
     return f"did you mean `{meant}`?" if meant else f"numbers among the features: {', '.join(numbers) or 'none'}"
 
 
 def _prediction(path: str, predicted: Prediction, monitoring: Monitoring) -> Iterator[Finding]:
-    if predicted.type not in _NUMBERS:
+    if predicted.type not in NUMBERS:
         yield _no_number(path, predicted.name, predicted.type)
     if monitoring.prediction_drift is None:
         hint = "give `predictionDrift`, or remove it here"
@@ -63,13 +63,13 @@ def _prediction(path: str, predicted: Prediction, monitoring: Monitoring) -> Ite
 
 def _feature(path: str, name: str, feature: Feature, monitoring: Monitoring) -> Iterator[Finding]:
     without = [key for key, on in (("log", feature.log), ("monitor", feature.monitor)) if not on]
-    if feature.type not in _NUMBERS:
+    if feature.type not in NUMBERS:
         yield _no_number(path, name, feature.type)
     elif feature.max is not None and feature.max <= 0:
         hint = "the logarithm is of values above 0: raise `max`, or remove it here"
         yield Finding(path, _RULE, f"{shown(name)} is never above 0", hint)
     elif feature.min is not None and feature.min < 0:
-        hint = "write `min: 0` if it never is; else compare the value itself"
+        hint = "write `min: 0` if it never is; else compare the value itself, by `order`"
         yield warning(path, _RULE, f"{shown(name)} may be below 0, and then counts as missing", hint)
     if without:
         summary = f"{shown(name)} has {' and '.join(f'`{key}: false`' for key in without)}"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from schemas.checks.finding import Finding, exactly_one, fraction, repeated, warning
 from schemas.refusal import shown
-from schemas.sections.model import Feature, Model
+from schemas.sections.model import NUMBERS, Feature, Model
 from schemas.sections.monitoring import CheckRegion, Monitoring
 from schemas.service import Metadata
 from schemas.spelling import closest
@@ -28,6 +28,8 @@ _PERIODS_S = (60, 300, 600, 900)
 _PLACES, _PLACES_LEAST = {CheckRegion.USA: 3}, 3
 """Of regions with several, and of a check."""
 _PATH = re.compile(r"/[!-~]*")
+_DECIMALS = 3
+"""Of a distance of order: the name of a job, which holds it, has 128 characters."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _OBJECT = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/\S*[^/\s]")
 
@@ -90,13 +92,23 @@ def thresholds(monitoring: Monitoring | None) -> Iterator[Finding]:
             yield from fraction(f"{path}.default", watched.default, "a distance")
             for name, threshold in watched.features.items():
                 yield from fraction(f"{path}.features.{name}", threshold, "a distance")
-            if watched.default is None and not watched.features:
-                hint = "give `default`, or thresholds under `features`"
+            yield from order(f"{path}.order", watched.order)
+            if watched.default is None and not watched.features and watched.order is None:
+                hint = "give `default`, thresholds under `features`, or `order`"
                 yield Finding(path, "threshold", f"{section} has no threshold", hint, at_key=True)
     yield from fraction("monitoring.predictionDrift", monitoring.prediction_drift, "a distance")
+    yield from order("monitoring.predictionOrder", monitoring.prediction_order)
     if monitoring.slo is not None:
         yield from fraction("monitoring.slo.availability", monitoring.slo.availability, "a share of answers")
         yield from _promise(monitoring.slo.availability)
+
+
+def order(path: str, most: float | None) -> Iterator[Finding]:
+    """A distance of order is in (0, 1), with as many decimals as the name of a job has room for."""
+    yield from fraction(path, most, "a distance")
+    if most is not None and 0 < most < 1 and not 0 < round(most, _DECIMALS) == most < 1:
+        hint = f"write {min(max(round(most, _DECIMALS), 0.001), 0.999):g}"
+        yield Finding(path, "threshold", f"{most:g} has more than {_DECIMALS} decimals", hint)
 
 
 def _promise(availability: float | None) -> Iterator[Finding]:
@@ -151,6 +163,27 @@ def windows(monitoring: Monitoring | None) -> Iterator[Finding]:
         days = math.ceil(needed_s / _DAY)
         hint = f"windows reach back {duration_text(needed_s * 1000)}: write {days}d or more"
         yield warning("monitoring.logging.retention", "retention", summary, hint)
+
+
+def ordered(monitoring: Monitoring | None, model: Model | None) -> Iterator[Finding]:
+    """Only numbers have an order, and only what is compared is measured."""
+    if monitoring is None or model is None:
+        return
+    compared = [each.type for each in model.features.values() if each.log and each.monitor]
+    for section, watched in (("skew", monitoring.skew), ("drift", monitoring.drift)):
+        if watched is not None and watched.order is not None and compared and not NUMBERS.intersection(compared):
+            summary = "no feature that is compared is a number"
+            yield Finding(f"monitoring.{section}.order", "order", summary, "remove it: labels have no order")
+    path = "monitoring.predictionOrder"
+    if monitoring.prediction_order is None:
+        return
+    if monitoring.prediction_drift is None:
+        yield Finding(
+            path, "order", "predictions are not compared", "give `predictionDrift`, or remove it", at_key=True
+        )
+    if model.prediction is not None and model.prediction.type not in NUMBERS:
+        summary = f"{shown(model.prediction.name or 'the prediction')} is a {model.prediction.type}"
+        yield Finding(path, "order", summary, "remove it: only `number` and `integer` have an order")
 
 
 def watched_features(monitoring: Monitoring | None, model: Model | None) -> Iterator[Finding]:

@@ -23,7 +23,8 @@ class Column(Part):
     reason: Text = Field("", description="Why, in words.")
     distance: Number | None = Field(
         None,
-        description="From its baseline, 0 to 1; of `performance` the measure itself; null where none was measured.",
+        description="From its baseline, 0 to 1, Google's or that of order, whichever is farther by its limit; of "
+        "`performance` the measure itself; null where none was measured.",
     )
     limit: Number | None = Field(None, description="Greatest distance that is fine; null for none.")
     samples: Count | None = Field(None, description="Values in the window; null where nobody tells.")

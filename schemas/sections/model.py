@@ -29,6 +29,10 @@ class ValueType(StrEnum):
     STRING = "string"
 
 
+NUMBERS = frozenset({ValueType.NUMBER, ValueType.INTEGER})
+"""Types of what has an order and a logarithm."""
+
+
 class Feature(Section):
     """One column of a row."""
 

@@ -11,6 +11,7 @@ import yaml
 from tests.cli.conftest import ROOT
 from tests.comments.fakes import Description, FakeGitHub, github_user, served
 from tests.operating import spec
+from tests.warm import program
 
 TOKEN = "ghs_0123456789abcdef"
 SCRIPT = ROOT / "ci" / "action.py"
@@ -25,9 +26,6 @@ class Runner:
         self.temp = folder / "temp"
         for each in (self.folder / "services", self.temp, folder / "bin"):
             each.mkdir(parents=True)
-        program = folder / "bin" / "mlservice"
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m reconciler.cli "$@"\n')
-        program.chmod(0o755)
         self.bin = folder / "bin"
 
     def write(self, *specs, name="churn.yaml"):
@@ -89,8 +87,9 @@ class Runner:
 def runner(tmp_path, emulator):
     """A runner."""
     fake = FakeGitHub(Description("github.json"), {TOKEN: github_user("github-actions[bot]", "Bot")})
-    with served(fake):
-        yield Runner(tmp_path, fake, emulator.state)
+    made = Runner(tmp_path, fake, emulator.state)
+    with served(fake), program(made.bin):
+        yield made
 
 
 @pytest.mark.parametrize("told", ["workspace/state", "workspace/../workspace/.mlservice/emulator", "state", ""])

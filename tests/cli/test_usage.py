@@ -4,9 +4,11 @@ import errno
 import json
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
 from reconciler.cli.app import COMMANDS, failed
 from reconciler.core.exits import WRONG_USAGE
@@ -322,6 +324,56 @@ def test_a_path_where_a_service_is_named_is_told_by_its_services(offline, comman
 
     assert done.code == WRONG_USAGE
     assert f"'{path}' is a path; this takes the name of a service: churn, prices" in done.err
+
+
+@pytest.mark.parametrize("path", ["pipe.yaml", "/dev/zero", "no/", f"{'a' * 300}/", "loop.yaml", "secret.yaml"])
+def test_a_path_that_cannot_be_read_is_told_as_one(offline, path):
+    """A pipe, a device without an end, nothing, a name that is too long, a link to itself: nothing is waited for.
+
+    Nor is there a word of what cannot be the name of a service: here it would be in the thousands of millions.
+    """
+    os.mkfifo(offline.folder / "pipe.yaml")
+    (offline.folder / "loop.yaml").symlink_to("loop.yaml")
+    bomb = "".join(f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n" for before, after in pairwise("abcdefghij"))
+    (offline.folder / "secret.yaml").write_text(f"a: &a x\n{bomb}kind: MLService\nmetadata: {{name: *j}}\n")
+
+    done = offline("status", path, "--local")
+
+    assert done.code == WRONG_USAGE
+    assert f"'{path}' is a path; this takes the name of a service, as in metadata.name" in done.err
+
+
+def test_of_a_folder_with_very_many_services_some_are_told(offline):
+    """Those of folders below it too, as `plan` finds them; the message can be read."""
+    (offline.folder / "specs" / "team").mkdir(parents=True)
+    for number in range(30):
+        (offline.folder / "specs" / "team" / f"{number}.yaml").write_text(yaml.safe_dump(spec(f"svc-{number:02}")))
+
+    done = offline("destroy", "specs", "./specs", "--local")
+
+    assert "this takes the name of a service: svc-00, svc-01," in done.err
+    assert "svc-09 and others" in done.err
+    assert "svc-10" not in done.err
+
+
+@pytest.mark.parametrize("command", ["models promote", "status"])
+def test_the_shell_is_given_nothing_but_names_of_services(offline, command):
+    """Shells run what completion answers through their own eyes: no line breaks, no signs of theirs, no lists."""
+    odd = [spec(name) for name in ("a$(touch x)", "b\nc", "`d`", "Upper")]
+    for each, name in ((spec(), ["e"]), (spec(), {"f": 1})):
+        odd.append(each | {"metadata": {"name": name}})
+    offline.write(*odd, {"no": "spec"}, spec("prices"))
+
+    assert completions(["mlservice", *command.split(), ""], offline.folder) == ["prices"]
+
+
+def test_completion_waits_for_no_pipe(offline):
+    """A file that is named and is none has no services; those of another one beside it are found."""
+    os.mkfifo(offline.folder / "pipe.yaml")
+    offline.write(spec())
+
+    found = completions(["mlservice", "rollout", "-f", "pipe.yaml", "-f", "mlservice.yaml", ""], offline.folder)
+    assert found == ["churn"]
 
 
 @pytest.mark.parametrize("command", ["rollout", "promote", "status"])

@@ -31,7 +31,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     with TemporaryDirectory(prefix="mlservice-costs-") as folder:
-        command = [sys.executable, "-m", "pytest", "-q", "-n", options.jobs, "--dist", "worksteal", "--costs", folder]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", options.jobs, "--dist", "worksteal", f"--costs={folder}"]
         command += ["-m", "not slow"] if options.fast else []
         status = subprocess.run([*command, *options.paths], cwd=ROOT, check=False).returncode
         counts = merged(json.loads(path.read_text()) for path in Path(folder).glob("*.json"))

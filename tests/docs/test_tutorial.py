@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.warm import program
+
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
 BLOCK = re.compile(
@@ -36,10 +38,11 @@ def line_pattern(line):
 
 
 @pytest.fixture
-def reader(tmp_path):
+def reader(tmp_path, tmp_path_factory):
     """Somebody who has cloned the repository beside an empty folder and set PATH."""
     (tmp_path / "mlservice").symlink_to(ROOT)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    own = tmp_path_factory.mktemp("bin")
+    path = f"{own}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8"}
 
     def run(command):
@@ -55,8 +58,9 @@ def reader(tmp_path):
             check=False,
         )
 
-    yield tmp_path, run
-    run("mlservice emulator stop")
+    with program(own):
+        yield tmp_path, run
+        run("mlservice emulator stop")
 
 
 @pytest.mark.slow

@@ -114,6 +114,23 @@ def test_a_deleted_account_shows_in_policies_until_it_comes_back(api):
     assert list(back.bindings[0].members) == [member]
 
 
+def test_who_may_act_as_a_deleted_account_may_not_act_as_a_new_one_of_its_name(api):
+    """A policy belongs to the account, and comes back with it."""
+    asked = iam_policy_pb2.GetIamPolicyRequest(resource=NAME)
+    old = create(api)
+    role = {"role": "roles/iam.serviceAccountTokenCreator", "members": ["user:ann@example.com"]}
+    set_policy(api, policy(role))
+
+    api.delete_service_account(name=NAME)
+    new = create(api)
+    seen = api.get_iam_policy(request=asked)
+    api.delete_service_account(name=new.name)
+    api.undelete_service_account(request={"name": f"projects/-/serviceAccounts/{old.unique_id}"})
+
+    assert not seen.bindings
+    assert [each.role for each in api.get_iam_policy(request=asked).bindings] == [role["role"]]
+
+
 def test_a_key_gets_tokens_of_its_account(api):
     """Through google-auth, until the key is deleted."""
     create(api)

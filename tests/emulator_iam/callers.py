@@ -3,9 +3,11 @@
 import importlib
 import json
 import re
+from functools import cache
 from typing import Any
 
 import grpc
+from google.auth.crypt import RSASigner
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import iam_admin_v1, resourcemanager_v3, storage
 from google.iam.v1 import iam_policy_pb2, policy_pb2
@@ -49,6 +51,12 @@ class WithToken(
         return continuation(self._with(client_call_details), request_iterator)
 
 
+@cache
+def signer_of(key_id: str, pem: str) -> RSASigner:
+    """Read a key once: that takes longer than to get a token by it."""
+    return RSASigner.from_string(pem, key_id)
+
+
 class Account:
     """A service account of the emulator, and clients that call as it.
 
@@ -71,7 +79,9 @@ class Account:
 
     def _token(self) -> str:
         scopes = ["https://www.googleapis.com/auth/cloud-platform"]
-        credentials = service_account.Credentials.from_service_account_info(json.loads(self.key), scopes=scopes)
+        told = json.loads(self.key)
+        signer = signer_of(told["private_key_id"], told["private_key"])
+        credentials = service_account.Credentials(signer, told["client_email"], told["token_uri"], scopes=scopes)
         request = Request()
         credentials.refresh(request)
         request.session.close()

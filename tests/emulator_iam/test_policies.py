@@ -1,13 +1,16 @@
 """Where a permission may come from, and where it may not."""
 
+import threading
+
 import pytest
 from google.api_core import exceptions
 from google.cloud import iam_admin_v1, resourcemanager_v3, run_v2, scheduler_v1, secretmanager
-from google.iam.v1 import iam_policy_pb2
+from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+from emulator.core.api import Policies
 from emulator.core.world import World
-from emulator.identity import access
+from emulator.identity import access, iam_policy
 from tests.conftest import HTTP
 from tests.emulator.clients import both_wires, client
 from tests.emulator_iam.callers import PROJECT, Account, grant
@@ -163,6 +166,36 @@ def test_google_s_agents_have_their_roles_in_their_own_project(tmp_path):
     )
 
     assert (own, other) == (True, False)
+    world.store.close()
+
+
+def test_a_policy_that_is_set_while_its_resource_is_deleted_goes_with_it(tmp_path):
+    """The next one of the name would have it: who was let in to the old one is not to be let in to the new one."""
+    world = World(tmp_path)
+    kind, name, started = "test.note", "projects/local/notes/n", threading.Event()
+    world.store.put(kind, name, b"")
+
+    def delete():
+        started.set()
+        with world.store.transaction():
+            world.store.delete(kind, name)
+            iam_policy.forget(world, name)
+
+    beside = threading.Thread(target=delete)
+
+    def key(where, resource):
+        assert where.store.get(kind, resource) is not None
+        beside.start()
+        started.wait()
+        beside.join(0.3)  # it ends now where it can, and else once the policy is set
+        return resource
+
+    policy = policy_pb2.Policy(bindings=[policy_pb2.Binding(role="roles/run.invoker", members=["allUsers"])])
+    request = iam_policy_pb2.SetIamPolicyRequest(resource=name, policy=policy)
+    iam_policy.answer(world, Policies("projects/*/notes/*", key), "Notes/SetIamPolicy", request)
+    beside.join()
+
+    assert not iam_policy.stored(world, name).bindings
     world.store.close()
 
 

@@ -6,6 +6,7 @@ from google.api_core import exceptions
 from google.cloud import cloudquotas_v1, run_v2
 
 from emulator.apis.run.deployment import divided
+from emulator.apis.run.gpus import NONE_FREE
 from emulator.processes.model import Route, Share
 from tests.emulator.clients import client
 from tests.emulator_run.cloud import PARENT, Cloud, latest, service, short, to
@@ -109,6 +110,28 @@ def test_instances_set_by_hand_follow_the_split(emulator):
 def test_parts_of_a_number_of_instances_are_whole(count, percents, parts):
     """And make up all of it."""
     assert divided(count, percents) == parts
+
+
+def test_gpus_are_there_once_for_all_that_start_together(emulator):
+    """Two revisions that start in the same moment do not both get the last one."""
+    cloud = Cloud(emulator)
+    emulator.control("PUT", "settings", {"run_gpu_quotas": 1})
+    limits = {"cpu": "4", "memory": "16Gi", "nvidia.com/gpu": "1"}
+    wanted = service(
+        container={"resources": {"limits": limits}},
+        scaling=run_v2.RevisionScaling(min_instance_count=1, max_instance_count=1),
+        node_selector={"accelerator": "nvidia-l4"},
+    )
+    wanted.template.gpu_zonal_redundancy_disabled = True
+    asked = [{"parent": PARENT, "service_id": f"gpu-{number}", "service": wanted} for number in range(6)]
+
+    started = [cloud.services.create_service(request=request) for request in asked]
+    refused = [operation.exception(timeout=60) for operation in started]
+
+    assert sum(error is None for error in refused) == 3
+    assert {NONE_FREE in str(error) for error in refused if error} == {True}
+    cloud.services.delete_service(name=f"{PARENT}/services/gpu-{refused.index(None)}").result(timeout=30)
+    assert cloud.create("later", wanted).latest_ready_revision, "its GPU is free again"
 
 
 def test_gpus_have_a_quota_where_that_is_switched_on(emulator):

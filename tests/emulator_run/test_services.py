@@ -324,6 +324,20 @@ def test_a_delete_ends_a_slow_deployment(cloud):
     assert cloud.emulator.control("GET", "services") == []
 
 
+def test_a_service_that_is_made_again_is_another_one(cloud):
+    """The operation that made the deleted one ends as of a deleted one, and says nothing of the new one."""
+    slow = cloud.services.create_service(
+        request={"parent": PARENT, "service_id": "hello", "service": service(env={"HELLO_START_DELAY_S": "200"})}
+    )
+
+    cloud.services.delete_service(name=f"{PARENT}/services/hello")
+    made = cloud.create()
+
+    with pytest.raises(exceptions.Aborted, match="was deleted"):
+        slow.result(timeout=20)
+    assert who(made.uri) == short(made.latest_ready_revision)
+
+
 def test_no_request_fails_while_revisions_come_and_traffic_moves(cloud):
     """New revisions, splits and retirements through the API, under load: every request is answered."""
     first = cloud.create()
@@ -491,6 +505,20 @@ def test_a_revision_in_use_is_not_deleted(cloud):
     cloud.revisions.delete_revision(name=first.latest_ready_revision).result(timeout=60)
 
     assert cloud.revision_ids() == [short(second.latest_ready_revision)]
+
+
+def test_a_revision_that_is_to_get_traffic_is_not_deleted(cloud):
+    """It was written so, and nothing is routed yet: what moves traffic there must find it."""
+    first = cloud.create()
+    second = cloud.update(renamed(first, "red"))
+    cloud.emulator.faults({"method": "google.cloud.run.v2.Services/UpdateService", "operation": "stuck"})
+    second.traffic = [to(first.latest_ready_revision, 100)]
+    cloud.services.update_service(request={"service": second, "update_mask": {"paths": ["traffic"]}})
+    cloud.emulator.faults()
+
+    with pytest.raises(exceptions.FailedPrecondition, match="serving traffic"):
+        cloud.revisions.delete_revision(name=first.latest_ready_revision)
+    assert who(cloud.update(cloud.get(), "traffic").uri) == short(first.latest_ready_revision)
 
 
 def test_the_container_knows_who_it_is(cloud):

@@ -9,6 +9,7 @@ from reconciler.engine.monitoring.running import intended
 from reconciler.gcp.vertex import host
 from reconciler.kinds.vertex_model_monitor.logarithms import selected
 from reconciler.render.monitoring import render_monitored
+from reconciler.render.monitoring_page import render_page
 from schemas import SpecError
 from tests.conftest import HTTP
 from tests.operating import REGION, spec
@@ -128,6 +129,37 @@ def test_a_heavy_tail_that_moved_is_found_by_its_logarithm(operator):
         "compares amount, visits by the logarithm from now on: limits of before are of another scale",
         "compares amount, p, visits by the logarithm from now on: limits of before are of another scale",
     }
+
+
+ORDERED = watched(skew={"order": 0.12})
+
+
+def test_a_heavy_tail_that_moved_is_found_by_its_order(operator):
+    """As above, by value, with no limit but that: the verdict names the one that moved, and by what."""
+    random = np.random.default_rng(7)
+    amounts, visits = heavy(random, TRAINED)
+    upload(operator, "train.parquet", parquet({"amount": amounts, "visits": visits, "plan": ["a"] * TRAINED}))
+    applied(operator, ORDERED)
+    amounts, visits = heavy(random, WINDOW)
+    asked(operator, 1.5 * amounts, visits)
+
+    found, columns = measured(operator)
+
+    assert {name: each["finding"] for name, each in columns.items()} == {
+        "amount": "Breach",
+        "visits": "Calm",
+        "plan": "NoLimit",
+    }
+    assert all(each["distance"] < 0.3 and "limit" not in each for each in columns.values())
+    assert columns["amount"]["order"]["distance"] == pytest.approx(0.161, abs=0.04)
+    assert columns["amount"]["order"]["limit"] == 0.12
+    assert "order" not in columns["plan"]
+    skew = next(each for each in found["comparisons"] if each["which"] == "skew")
+    assert skew["finding"] == "Breach"
+    assert "amount by order 0.1" in skew["reason"]
+    shown = render_monitored(found, now=operator.session().clock.now(), every=False).plain
+    assert "      by order  breach " in shown
+    assert "by order" in render_page(found, now=operator.session().clock.now())
 
 
 def test_both_sides_are_asked_for_logarithms_and_hands_are_seen(operator):

@@ -46,3 +46,20 @@ def test_a_permission_that_is_missing_is_named(words):
 
     assert isinstance(error, errors.NotPermitted)
     assert error.permission == "run.services.create"
+
+
+@pytest.mark.parametrize(
+    ("words", "helps"),
+    [
+        pytest.param(
+            "Revision 'x-00001-abc' is not ready and cannot serve traffic. "
+            "Quota exceeded for total allowable count of GPUs per project per region.",
+            "iam-admin/quotas",
+            id="gpus",
+        ),
+        pytest.param("An internal error has occurred.", "run again in a moment", id="internal"),
+    ],
+)
+def test_a_quota_that_is_used_up_is_not_waited_for(words, helps):
+    """An operation that ends for want of it is told with what helps; of other failures a moment may."""
+    assert helps in translate("create", "some/where/x", exceptions.InternalServerError(words)).hint

@@ -165,6 +165,35 @@ def test_what_would_have_fired_is_told_with_the_limits_of_now_and_with_those_pro
     assert spec_words([calibrated("drift", [], 0.1, least=500)]) == {}
 
 
+def test_order_has_a_limit_of_its_own_and_tells_what_it_would_have_found():
+    """One for all numbers, with the decimals that a spec takes; labels and too few windows have none."""
+    days = [
+        (f"2026-11-{n + 1:02}", [
+            replace(column("price", 0.02), order=0.4 if n == 19 else 0.05 + n % 3 / 100),
+            replace(column("age", 0.01), order=0.0333),
+            column("plan", 0.01),
+        ]) for n in range(20)
+    ]  # fmt: skip
+
+    found = calibrated("skew", days, 0.2, least=500, order=0.3)
+    told = found.to_json(0.2)["order"]
+    answers = calibrated("predictiondrift", days, 0.2, least=500)
+
+    assert (told["limit"], told["limitNow"]) == (0.07, 0.3)
+    assert (told["beyond"], told["of"], told["fires"], told["firesNow"]) == (1, 10, 1, 1)
+    assert told["rate"] <= 0.2
+    assert spec_words([found])["monitoring"]["skew"]["order"] == 0.07
+    assert spec_words([answers])["monitoring"]["predictionOrder"] == 0.07
+    assert "limitNow" not in answers.to_json(0.2)["order"]
+    shown = {"name": "churn", "falseAlarms": 0.2, "days": 90, "comparisons": [found.to_json(0.2), answers.to_json(0.2)]}
+    text = render_calibration(shown).plain
+    assert "breaches by order so far: 1 (limit 0.3 now), 1 with 0.07\n" in text
+    assert "breaches by order so far: 0 (no limit now), 1 with 0.07\n" in text
+    labels = [(at, [column("plan", 0.01)]) for at, _ in days]
+    assert calibrated("skew", labels, 0.2, least=500).to_json(0.2)["order"] is None
+    assert calibrated("skew", days[:3], 0.2, least=500).order is None
+
+
 def test_answers_have_one_limit_and_what_is_told_of_it_is_told_of_that_one():
     """The spec takes one number for all of them: what is proposed, counted and printed is that number."""
     days = [

@@ -41,7 +41,8 @@ TRIGGERS = [{"name": "on-drift", "when": {"breach": ["slo"], "consecutive": 2}}]
 MONITORING = {"slo": {"availability": 0.99}}
 WATCHES = {
     "logging": {"table": "logs.churn"}, "baseline": {"table": "acme.ml.train"}, "schedule": "0 6 * * *", "window": "1d",
-    "skew": {"features": {"spend": 0.1}}, "drift": {"default": 0.2, "against": "7d"}, "predictionDrift": 0.3,
+    "skew": {"features": {"spend": 0.1}, "order": 0.15},
+    "drift": {"default": 0.2, "against": "7d"}, "predictionDrift": 0.3, "predictionOrder": 0.2,
 }  # fmt: skip
 
 
@@ -61,6 +62,7 @@ def test_the_function_knows_what_is_compared(tmp_path: Path):
         "drift": {"spend": 0.2, "plan": 0.2},
         "predictiondrift": {"leaves": 0.3},
     }
+    assert read.watched["orders"] == {"skew": {"spend": 0.15}, "predictiondrift": {"leaves": 0.2}}, "texts have none"
 
 
 MOVES = {"Auto": "champion", "PullRequest": "candidate", "Never": ""}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -98,6 +99,61 @@ def test_a_column_without_values_in_a_quiet_window_is_no_news():
     assert (few.finding, {each.finding for each in few.columns}) == (Finding.TOO_FEW, {Finding.TOO_FEW})
     assert (free.finding, free.columns[0].finding) == (Finding.CALM, Finding.UNMEASURED)
     assert "missing" not in free.columns[0].to_json(), "nobody tells on which side"
+
+
+ORDERED = replace(SPEND, distance=0.2, order=0.3)
+BY_ORDER = {
+    "by-order-alone": (ORDERED, 0.25, Finding.BREACH, "by order 0.3, limit 0.25"),
+    "by-both": (replace(ORDERED, distance=0.4), 0.25, Finding.BREACH, "0.4, limit 0.3; by order 0.3, limit 0.25"),
+    "by-the-other-alone": (replace(ORDERED, distance=0.4), 0.35, Finding.BREACH, "0.4, limit 0.3"),
+    "by-neither": (ORDERED, 0.35, Finding.CALM, "0.2, limit 0.3; by order 0.3, limit 0.35"),
+    "of-no-limit-but-that": (replace(ORDERED, limit=None), 0.25, Finding.BREACH, "by order 0.3, limit 0.25"),
+    "within-that": (replace(ORDERED, limit=None), 0.35, Finding.CALM, "by order 0.3, limit 0.35"),
+    "few-rows": (replace(ORDERED, rows=499), 0.25, Finding.TOO_FEW, "499 of at least 500 values"),
+    "not-told": (replace(ORDERED, order=None), 0.25, Finding.UNMEASURED, "nothing is told of its order"),
+    "not-limited": (ORDERED, None, Finding.CALM, "0.2, limit 0.3"),
+    "labels": (replace(PLAN, order=None), None, Finding.CALM, "0.1, limit 0.3"),
+}
+
+
+@pytest.mark.parametrize(("column", "limit", "finding", "reason"), BY_ORDER.values(), ids=BY_ORDER)
+def test_a_column_is_what_the_worse_of_its_distances_says_and_tells_which(column, limit, finding, reason):
+    """Each with its own limit; a limit that could not be checked is never calm."""
+    orders = {} if limit is None else {column.name: limit}
+
+    [found] = judge([column], least=500, orders=orders).columns
+
+    assert (found.finding, found.reason) == (finding, reason)
+    told = found.to_json().get("order", {})
+    assert (told.get("limit"), told.get("distance")) == ((limit, column.order) if column.rows >= 500 else (None, None))
+
+
+def test_order_beyond_its_limit_as_chance_does_is_no_breach():
+    """A hundred rows of the same thing come so far, and a column more to look at takes more."""
+    column = replace(ORDERED, distance=0.0, order=0.2, rows=100)
+
+    [few] = judge([column], least=50, orders={"spend": 0.1}).columns
+    [many] = judge([replace(column, rows=1000)], least=50, orders={"spend": 0.1}).columns
+    expected = [
+        judge([column, *rest], least=50, orders={"spend": 0.1}).columns[0].order.expected for rest in ([], [PLAN])
+    ]
+
+    assert few.finding is few.order.finding is Finding.CHANCE
+    assert "100 values beside 10000 differ by up to" in few.reason
+    assert many.finding is Finding.BREACH
+    assert expected == sorted({*expected}), "of two distances each has half of the chance"
+
+
+def test_the_column_that_is_farthest_by_either_distance_comes_first():
+    """And one that the API tells nothing of is lost, whichever limit it has."""
+    near = replace(ORDERED, name="near", distance=0.31, order=0.1)
+
+    found = judge([near, ORDERED], least=500, orders={"near": 0.2, "spend": 0.1})
+    lost = judge([PLAN], least=500, wanted={"plan": 0.3, "price": None}, orders={"price": 0.2})
+
+    assert [each.column.name for each in found.columns] == ["spend", "near"]
+    assert lost.finding is Finding.TOO_FEW
+    assert "price not compared" in lost.reason
 
 
 @settings(deadline=None)
@@ -201,6 +257,41 @@ def test_a_distance_of_nothing_is_one():
     assert (found.column.distance, found.finding) == (0.0, Finding.CALM)
 
 
+def buckets_of(*ends):
+    """Statistics of a number by buckets of equal count, as protobuf's JSON has them: what is 0 is left out."""
+    pairs = [{"lowValue": low, "highValue": high, "sampleCount": 10.0} for low, high in pairwise(ends)]
+    told = [{name: value for name, value in each.items() if value != 0} for each in pairs]
+    common = {"numNonMissing": "1000"}
+    return {
+        "numStats": {"commonStats": common, "histograms": [{"buckets": []}, {"type": "QUANTILES", "buckets": told}]}
+    }
+
+
+ENDS = {
+    "alike": (buckets_of(-1, 0, 1), buckets_of(-1, 0, 1), 0),
+    "apart": (buckets_of(-1, 0), buckets_of(1, 2), 1),
+    "a-number-as-a-text": (buckets_of("-1", 0), buckets_of("1", "2"), 1),
+    "infinite": (buckets_of("-Infinity", 0), buckets_of(1, "Infinity"), 1),
+    "no-number": (buckets_of(0, "NaN"), buckets_of(0, 1), None),
+    "nothing": (buckets_of(), buckets_of(0, 1), None),
+    "labels": ({"stringStats": {"commonStats": {"numNonMissing": "9"}}}, buckets_of(0, 1), None),
+}
+
+
+@pytest.mark.parametrize(("here", "there", "far"), ENDS.values(), ids=ENDS)
+def test_the_distance_of_order_is_read_from_inside_the_statistics(here, there, far):
+    """From buckets of equal count; where a side has none, nothing is said of it."""
+    sides = {
+        name: {"distributionValue": {"distribution": {"features": [each]}}}
+        for name, each in (("currentStats", here), ("baselineStats", there))
+    }
+    told = {"statsName": "spend", "objectiveType": FEATURES, "dataPoints": [OF_A_JOB | sides]}
+
+    [column] = by_job([{"tabularStats": told}])["j1"][FEATURES]
+
+    assert column.order == (far if far is None else pytest.approx(far))
+
+
 class Monitor:
     """Monitors and a memory, without a cloud."""
 
@@ -232,7 +323,7 @@ class Monitor:
         columns = {objective: [replace(SPEND, distance=distance)]}
         self.jobs.append((which, Measured(name, at, ended, columns, {objective: compared})))
 
-    def look(self, now, wanted=None):
+    def look(self, now, wanted=None, orders=None):
         watches = (Watch("moved", frozenset({"skew", "drift", "predictiondrift"}), 2),)
 
         def act(event):
@@ -250,7 +341,28 @@ class Monitor:
                 raise Refused("publish to topic", 404, "no such topic")
 
         shown = {"skew": "skew", "drift": "drift"}
-        return look(Look(self, self, shown, 500, watches, act, tell, wanted=wanted or {}), now)
+        return look(Look(self, self, shown, 500, watches, act, tell, wanted=wanted or {}, orders=orders or {}), now)
+
+
+def test_a_breach_by_order_is_acted_on_and_its_reason_says_so():
+    """Of each comparison by its own limits; what is remembered has the distance beside Google's."""
+    monitor, hour = Monitor(), timedelta(hours=1)
+    moved = {FEATURES: [replace(SPEND, distance=0.1, order=0.3)]}
+    monitor.jobs = [(which, Measured(which, START, ended=True, columns=moved)) for which in ("skew", "drift")]
+
+    found = monitor.look(START + hour, orders={"skew": {"spend": 0.2}, "drift": {"spend": 0.4}})
+
+    assert {each.sort: each.verdict.finding for each in found} == {"skew": Finding.BREACH, "drift": Finding.CALM}
+    [breach] = [each for each in monitor.events if not each.over]
+    assert breach.about == "skew: 1 of 1 columns too far: spend by order 0.3, limit 0.2"
+    kept = {each["sort"]: each["columns"][0] for each in monitor.windows.judged}
+    assert kept["skew"]["order"] | {"expected": 0} == {
+        "finding": "Breach",
+        "distance": 0.3,
+        "limit": 0.2,
+        "expected": 0,
+    }
+    assert (kept["skew"]["distance"], kept["drift"]["order"]["finding"]) == (0.1, "Calm")
 
 
 def test_each_window_is_judged_once_in_their_order():

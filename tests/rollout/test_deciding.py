@@ -17,7 +17,7 @@ from reconciler.core.rollout.freezing import Closed, frozen_until
 from reconciler.core.rollout.judging import Verdict
 from reconciler.core.rollout.orders import subject
 from reconciler.core.rollout.policy import Policy, Target
-from reconciler.core.rollout.position import Live, Phase, Share, Version
+from reconciler.core.rollout.position import Live, Phase, Share, Version, untried
 from reconciler.core.rollout.record import (
     LONGEST_REASON,
     ORDER,
@@ -392,6 +392,114 @@ def test_no_capacity_is_not_the_versions_fault():
 
     assert (step.create, bool(step.attempt), here.rollout().rejected) == (True, True, ())
     assert here.out()
+
+
+def found_no_room(here):
+    """The newest revision did not start, since there was no quota, and may be tried again by now."""
+    first, *others = here.live.versions
+    here.live = replace(here.live, versions=(replace(first, ready=False, failed="no quota", capacity=True), *others))
+    here.now += timedelta(minutes=20)
+
+
+def tried_again():
+    """A world whose new version found no room at first, and has the traffic of a step as its second try."""
+    here = world()
+    here.pass_(GOOD, ready=False)
+    found_no_room(here)
+    here.pass_(GOOD)
+    here.pass_(GOOD)
+    assert [untried(each) for each in here.serving()] == ["v0", "v1"]
+    return here
+
+
+def taken_back_by_gates(here):
+    here.pass_(bad(Verdict.FAIL))
+
+
+def aborted_by_a_person(here):
+    order(here, "abort")
+
+
+def moved_back_by_hand(here):
+    here.live = replace(here.live, traffic=(Share(here.live.versions[-1].revision, 100),))
+
+
+def refused_and_then_forgotten(here):
+    here.pass_(bad(Verdict.FAIL))
+    here.annotate(ROLLOUT, "")
+
+
+def finished(here):
+    for _ in range(12):
+        here.pass_(GOOD)
+        here.now += timedelta(hours=30)
+
+
+def finished_and_then_forgotten(here):
+    finished(here)
+    here.annotate(ROLLOUT, "")
+
+
+def accepted_by_hand(here):
+    here.live = replace(here.live, traffic=(Share(here.live.versions[0].revision, 100),))
+
+
+def split_by_the_spec(here):
+    finished(here)
+    here.policy = replace(here.policy, strategy=Strategy.MANUAL)
+
+
+def left_and_come_back_to(here):
+    finished(here)
+    here.base = "v2"
+    here.pass_(GOOD)
+    here.pass_(GOOD)
+    here.base = "v1"
+
+
+@pytest.mark.parametrize(
+    "then", [taken_back_by_gates, aborted_by_a_person, moved_back_by_hand, refused_and_then_forgotten]
+)
+def test_a_second_try_that_was_refused_is_not_made_once_more(then):
+    """It has a hash of its own, and is the spec's version all the same: it waits for a person, or another version."""
+    here = tried_again()
+    then(here)
+    for _ in range(6):
+        step = here.pass_(GOOD)
+        here.now += timedelta(hours=1)
+        assert not step.create
+
+    assert (here.serving(), len(here.live.versions)) == ({"v0": 100}, 3)
+    order(here, "retry")
+    assert here.pass_(GOOD).create
+
+
+@pytest.mark.parametrize(
+    "then", [finished, finished_and_then_forgotten, accepted_by_hand, split_by_the_spec, left_and_come_back_to]
+)
+def test_a_second_try_that_serves_is_not_made_once_more(then):
+    """There is nothing to do, whatever became of what was written beside the traffic."""
+    here = tried_again()
+    then(here)
+    there = len(here.live.versions)
+    for _ in range(6):
+        here.pass_(GOOD)
+        here.now += timedelta(hours=30)
+
+    assert [untried(each) for each in here.serving()] == ["v1"]
+    assert len(here.live.versions) == there
+    assert not here.pass_(GOOD).writes
+
+
+def test_a_first_version_that_found_room_later_is_not_made_once_more():
+    """The first one has everything as soon as it is ready, as its second try too."""
+    here = World(random.Random(0), policy=CANARY)  # noqa: S311 - of no consequence
+    here.pass_(GOOD, ready=False)
+    found_no_room(here)
+    finished(here)
+
+    assert len(here.live.versions) == 2
+    assert not here.pass_(GOOD).writes
 
 
 def test_another_region_goes_first():

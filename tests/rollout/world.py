@@ -23,9 +23,11 @@ from reconciler.core.rollout.position import (
     Share,
     Version,
     Wanted,
+    attempted,
     literal,
     locate,
     serving_of,
+    untried,
 )
 from reconciler.core.rollout.record import ORDER, REJECTED, ROLLOUT, VERBS, Order, as_annotation, merged, read
 from reconciler.core.rollout.series import Check
@@ -114,6 +116,10 @@ class World:
         kept = rollout.record.checks if rollout.record else {}
         evidence = replace(evidence, checks={**evidence.checks, **kept})
         step = next_step(rollout, evidence, self.now)
+        made = attempted(self.base, step.attempt) in {each.hash for each in self.live.versions}
+        alone = {untried(each) for each in self.serving()} == {self.base}
+        manual = rollout.policy.strategy is Strategy.MANUAL
+        assert not (step.create and made and alone) or manual, "what serves is made once more"
         self.log.append((str(rollout.phase), str(rollout.hand), rollout.percent, step.event, step.why, step.refused))
         assert step.why
         assert step == next_step(rollout, evidence, self.now)

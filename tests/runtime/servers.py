@@ -23,6 +23,8 @@ import uvloop
 from runtime.__main__ import parser, service_of
 from runtime.http.server import Listening, make
 from runtime.telemetry.logs import JsonFormatter
+from tests.warm import Process as Warm
+from tests.warm import model_servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -90,7 +92,7 @@ class Server:
 class Process(Server):
     """A server process."""
 
-    process: subprocess.Popen[bytes]
+    process: Warm | subprocess.Popen[bytes]
 
     @property
     def runs(self) -> bool:
@@ -116,15 +118,17 @@ def start_process(
     command: tuple[str, ...] = ("runtime",),
     cwd: Path | None = None,
 ) -> Process:
-    """Start a process; its log is in the folder."""
+    """Start a process; its log is in the folder. The server itself is forked: it need not import what most need."""
     port, log = free_port(), folder / "log.txt"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    arguments = [*command[1:], *arguments, "--port", str(port)]
+    process: Warm | subprocess.Popen[bytes]
     with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command, *arguments, "--port", str(port)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-            stderr=sink,
-            cwd=cwd,
-        )
+        if command == ("runtime",) and "PYTHONPATH" not in environment:  # else it is to import something of its own
+            streams = (subprocess.DEVNULL, 1, sink.fileno())
+            process = model_servers().run(*command, *arguments, folder=cwd or Path.cwd(), env=env, streams=streams)
+        else:
+            process = subprocess.Popen([sys.executable, "-m", command[0], *arguments], env=env, stderr=sink, cwd=cwd)
     return Process(f"http://127.0.0.1:{port}", log, process)
 
 

@@ -12,7 +12,7 @@ import pytest
 from runtime.data.answers import Answer, Refused, Request
 from runtime.data.seen import Seen
 from runtime.protocols import Query
-from runtime.serving.engine import Endpoint
+from runtime.serving.engine import Endpoint, Sample
 from runtime.serving.keys import Keys
 from runtime.telemetry.metrics import EndpointMetrics
 from runtime.telemetry.tracing import phases
@@ -108,23 +108,19 @@ def test_a_prediction_and_what_is_known_of_it():
     virtual_time.run(work)
 
 
-def test_a_sample_is_asked_first_and_of_predictions_alone():
-    """Whether it follows one; of a request that was refused, or that the model failed at, it knows nothing."""
-    wanted, asked, sampled = iter([True, False, True]), [], []
-
-    def wants():
-        asked.append(next(wanted))
-        return asked[-1]
+def test_a_sample_is_of_predictions_alone():
+    """A request that was refused, or that the model failed at, is neither followed nor counted among those between."""
+    between, wanted, sampled = iter([0.0, 1.9, 0.2, 9.0]), iter([True, False, True]), []
 
     async def act(asking):
-        for body in (b"1 2 3 4", b"", b"5 2 3 4", b"6 2 3 4"):
+        for body in (b"1 2 3 4", b"", b"5 2 3 4", b"6 2 3 4", b"7 2 3 4", b"8 2 3 4"):
             asking.ask(body)
 
-        assert [seen.request.body for seen in asking.seen] == [b"1 2 3 4", b"", b"5 2 3 4", b"6 2 3 4"]
-        assert [seen.request.body for seen in sampled] == [b"1 2 3 4", b"6 2 3 4"]
-        assert asked == [True, False, True]
+        assert len(asking.seen) == 6
+        assert [seen.request.body for seen in sampled] == [b"1 2 3 4", b"7 2 3 4"]
+        assert (list(between), list(wanted)) == ([], [])
 
-    run(act, sample=(wants, sampled.append))
+    run(act, sample=Sample(lambda: next(between), lambda: next(wanted), sampled.append))
 
 
 def test_who_is_answered_at_once_waits_for_nothing():

@@ -3,13 +3,18 @@
 import asyncio
 import json
 import math
+import os
 import random
 import socket
+import sys
 import threading
 import uuid
+import zlib
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+import msgspec
 import numpy as np
 import pytest
 from google.pubsub_v1 import PublisherClient, PublishRequest, SubscriberClient
@@ -18,7 +23,7 @@ from hypothesis import strategies as st
 
 from runtime.__main__ import parser, service_of
 from runtime.configuration.settings import RuntimeSettings
-from runtime.data.answers import Request
+from runtime.data.answers import Answer, Request
 from runtime.data.outputs import Outputs
 from runtime.data.seen import Seen
 from runtime.frameworks import cpu_quota
@@ -70,7 +75,7 @@ def asked(name, table, before=0, predictions=None):
     """A request for a table's rows, whose predictions are their places; other requests were in its call before it."""
     count = before + len(table)
     call = SimpleNamespace(inputs={"x": table}, start=before, stop=count)
-    answer = SimpleNamespace(status=200)
+    answer = Answer(200, b"")
     outputs = Outputs({"y": np.arange(count) - before if predictions is None else predictions})
     return Seen(Request(b"", [], name), answer, None, 1.0, 1.25, call, outputs)
 
@@ -278,6 +283,42 @@ def test_what_waits_is_bounded_by_bytes():
     assert (taken, work.dropped) == ([60, 40, 90], 2)
 
 
+def held(value):
+    """Bytes of an object and of those in it."""
+    inner = value if isinstance(value, (list, tuple)) else ()
+    return sys.getsizeof(value) + sum(map(held, inner))
+
+
+@pytest.mark.parametrize("of", [float, "{:04}".format, np.float32], ids=["numbers", "texts", "binary"])
+def test_what_waits_is_bounded_by_what_it_holds(of):
+    """Not by the length of what came: short numbers and texts hold many times as much, and so does a long answer."""
+    rows = [[of(number) for number in range(3)] for _ in range(2000)]
+    table = rows if of is float else np.array(rows, np.float32 if of is np.float32 else object)
+    body = b"0," * 6000
+    inside = held(rows) if of is float else table.nbytes
+    if table is not rows and table.dtype.kind == "O":
+        inside += sum(map(held, table.reshape(-1).tolist()))
+    log, limit = PredictionLog(Kept(), 1.0), 8 << 20
+
+    async def told(take):
+        follow = log.follower(model())
+        with mock.patch.object(prediction_log, "HEAVIEST", limit), mock.patch.object(log._turns, "plan"):
+            for number in range(200):
+                follow(take(number))
+
+    def with_rows(number):
+        seen = asked(f"r{number}", table)
+        return msgspec.structs.replace(seen, request=Request(body, [], f"r{number}"))
+
+    asyncio.run(told(with_rows))
+    assert 0.2 * limit < len(log._waiting) * (len(body) + inside) <= limit * 1.2
+
+    log, answer = PredictionLog(Kept(), 1.0), Answer(200, b" " * 300_000)
+    asyncio.run(told(lambda number: msgspec.structs.replace(asked(f"r{number}", [[1.0, 2.0, 3.0]]), answer=answer)))
+    assert 1 <= len(log._waiting) <= limit // len(answer.body) / 2
+    assert log.dropped == 200 - len(log._waiting)
+
+
 @pytest.fixture
 def topic(emulator):
     """A topic with a subscription that is pulled; gives its name, and what pulls all there is."""
@@ -376,6 +417,27 @@ def test_requests_that_come_together_wait_for_no_timer(monkeypatch):
         assert await asyncio.to_thread(made.wait, 20)
 
     asyncio.run(told())
+
+
+@given(st.floats(0, 1))
+@example(0.0)
+@example(5e-324)
+@example(1.0)
+def test_every_request_is_in_the_sample_at_the_same_rate(rate):
+    """As often as was asked for, and the next one as often after one as after none."""
+    random.seed(1)
+    log = PredictionLog(Kept(), rate)
+    taken, after = 0, 0
+    left, last = log.skips(), False
+    for _ in range(4000):
+        left -= 1
+        now = left < 0
+        taken, after, last = taken + now, after + (now and last), now
+        if now:
+            left = log.skips()
+
+    assert abs(taken - 4000 * rate) <= 5 * (4000 * rate * (1 - rate)) ** 0.5 + 1e-9
+    assert abs(after - taken * rate) <= 5 * (taken * rate * (1 - rate)) ** 0.5 + 1
 
 
 class Behind:
@@ -518,6 +580,34 @@ def test_after_a_call_without_an_answer_the_rest_is_given_up(monkeypatch, caplog
     ]
 
 
+def test_what_is_worth_it_is_tried_again(emulator, topic, monkeypatch):
+    """Whatever Google's own client would try again: nothing is lost, and nothing is there twice."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator.env["PUBSUB_EMULATOR_HOST"])
+    name, pulled = topic
+    method = "google.pubsub.v1.Publisher/Publish"
+    statuses = ("ABORTED", "CANCELLED", "INTERNAL", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "UNKNOWN")
+    sink = Topic(name)
+
+    for status in statuses:
+        emulator.faults({"method": method, "status": status, "times": 1})
+        assert sink.write([[b'{"after":"%s"}' % status.encode()]]) == 0
+
+    assert sorted(each["after"] for each in pulled(len(statuses))) == sorted(statuses)
+
+
+def test_a_topic_that_refuses_is_told_of_once_a_minute(emulator, monkeypatch, caplog):
+    """With how many records that cost since; ten tracebacks in a second would cost more than the log would."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator.env["PUBSUB_EMULATOR_HOST"])
+    now = [0.0]
+    sink = Topic("projects/local/topics/nowhere", lambda: now[0])
+
+    for seconds in (0, 1, 59, 61, 62, 200):
+        now[0] = seconds
+        assert sink.write([[b"{}", b"{}"]]) == 1
+
+    assert [each.records for each in caplog.records if each.message == "predictions were not logged"] == [2, 6, 4]
+
+
 @pytest.mark.parametrize("cells", [1, prediction_log.CELLS])
 def test_a_request_that_cannot_be_written_costs_no_other(cells, caplog):
     """It is counted and named, as a whole; those before and after it are kept."""
@@ -530,7 +620,7 @@ def test_a_request_that_cannot_be_written_costs_no_other(cells, caplog):
     assert [each.requests for each in caplog.records if each.message == "predictions cannot be logged"] == [1]
 
 
-def test_requests_that_cannot_be_written_are_told_of_once_a_turn(caplog):
+def test_requests_that_cannot_be_written_are_told_of_together(caplog):
     """A model all of whose answers are such costs no traceback for each; a long one is not tried to its end."""
     bad, tried = [["\ud800", 2.0, 3.0]], []
     _, log = logged([asked(name, bad) for name in "abc"], model())
@@ -561,27 +651,53 @@ def test_others_come_between_the_rows_of_one_request():
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 0.1), st.floats(0, 1), st.floats(0, 1)), max_size=50),
+    st.lists(st.tuples(st.floats(0, 0.1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), max_size=50),
     st.integers(1, 4),
 )
 def test_the_log_takes_its_share_and_what_is_idle(looks, cpus):
     """All that was ever allowed is a share of the time and what was idle of it, less what is kept for who asks next."""
     allowance = Allowance(cpus, SHARE)
-    now = busy = used = spent = 0.0
+    now = busy = used = waited = spent = 0.0
     least = most = 0.0
-    for passed, share, others in looks:
+    for passed, share, others, late in looks:
         now += passed
         busy += passed * share
         used += min(passed * (share + others), passed * cpus)
-        allowance.look(now, busy, used)
-        least, most = least + SHARE * passed, most + max(passed * (1 - share) - RESERVE * passed, 0.0)
+        waited += passed * (1 - share) * late
+        allowance.look(now, busy, used, waited)
+        least, most = least + SHARE * passed, most + max(passed * (1 - share) * (1 - late) - RESERVE * passed, 0.0)
         assert allowance.left_s <= SAVED_S
         if allowance.left_s > 0:
             spent += allowance.left_s
             allowance.spend(allowance.left_s)
 
     assert spent <= least + most + 1e-9
-    assert spent >= sum(min(SHARE * passed, SAVED_S) for passed, _, _ in looks) - 1e-9
+    assert spent >= sum(min(SHARE * passed, SAVED_S) for passed, *_ in looks) - 1e-9
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="only Linux says how long a thread has waited")
+def test_a_cpu_that_others_have_is_not_idle():
+    """Two threads of one processor wait for each other, and each knows."""
+    [cpu, *_] = os.sched_getaffinity(0)
+    done, told, block = threading.Event(), [], bytes(1 << 20)
+
+    def busy():
+        os.sched_setaffinity(0, {cpu})  # of this thread alone
+        waited = turns.waited_s()
+        before = waited()
+        while waited() < before + 0.01 and not done.is_set():
+            zlib.crc32(block)  # without the interpreter's lock
+        told.append(waited() > before)
+
+    threads = [threading.Thread(target=busy) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    threads[0].join(20)
+    done.set()
+    for thread in threads:
+        thread.join()
+
+    assert told[0]
 
 
 def test_a_loop_that_is_never_idle_gives_a_share():
@@ -616,6 +732,43 @@ def test_a_part_of_a_cpu_is_a_part(text, quota, tmp_path):
 
     assert cpu_quota(str(file)) == (cpu_quota(str(tmp_path / "none")) if quota is None else quota)
     assert cpu_quota(str(tmp_path / "none")) >= 1
+
+
+class Stuck(Kept):
+    """A sink that takes nothing until it is let."""
+
+    def __init__(self):
+        super().__init__()
+        self.began, self.go_on = threading.Event(), threading.Event()
+
+    def write(self, requests):
+        self.began.set()
+        assert self.go_on.wait(20)
+        return super().write(requests)
+
+
+def test_what_is_not_sent_by_the_end_is_told(specs, caplog):
+    """Metrics go with the process: its last words are how many requests the log lacks; none where it lacks none."""
+    options, sink = service_of(parser({}).parse_args([str(specs / "iris" / "model")]), {}).options, Stuck()
+    records = Records(options, RuntimeSettings(), sink)
+
+    def told():
+        return [(each.work, each.items) for each in caplog.records if each.message.startswith("the server ends before")]
+
+    async def ended():
+        follow = records.sample(model()).follow
+        for name in "abc":
+            follow(asked(name, [[1.0, 2.0, 3.0]]))
+        assert await asyncio.to_thread(sink.began.wait, 20)
+        await asyncio.to_thread(records.flush, 0.01)
+        assert told() == [("prediction-log", 3)]
+        sink.go_on.set()
+        await asyncio.to_thread(records.flush, 20)
+
+    asyncio.run(ended())
+
+    assert len(sink.requests) == 3
+    assert len(told()) == 1
 
 
 class Begun(Kept):

@@ -131,6 +131,23 @@ def test_a_breach_lasts_as_long_as_it_was_known_to_whatever_is_kept_of_its_windo
     assert (over["finding"], over["since"]) == ("Calm", None)
 
 
+KEPT = {
+    "order-farther": ({"distance": 0.1, "limit": 0.3, "order": {"distance": 0.4, "limit": 0.2}}, (0.4, 0.2)),
+    "order-nearer": ({"distance": 0.6, "limit": 0.2, "order": {"distance": 0.4, "limit": 0.2}}, (0.6, 0.2)),
+    "no-limit-of-order": ({"distance": 0.1, "limit": 0.3, "order": {"distance": 0.4}}, (0.1, 0.3)),
+    "no-other-limit": ({"distance": 0.1, "order": {"distance": 0.1, "limit": 0.2}}, (0.1, 0.2)),
+    "no-order": ({"distance": 0.1}, (0.1, None)),
+}
+
+
+@pytest.mark.parametrize(("column", "kept"), KEPT.values(), ids=KEPT)
+def test_of_two_distances_the_one_that_is_farther_by_its_limit_is_kept(column, kept):
+    """The page shows one: that of the breach, where there is one."""
+    [told] = monitoring(None, News([window(1, columns=[{"name": "age", **column}])], "1"), NOW)["windows"]
+
+    assert (told["columns"][0]["distance"], told["columns"][0]["limit"]) == kept
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(HOSTILE),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -149,7 +166,21 @@ def half_true(whole):
     half_true({"format": 1, "runs": [RUN], "circuitUntil": "2026-11-28T00:00:00+00:00", "frozen": "x"}),
     half_true(RUN),
     st.lists(
-        half_true(window(1, columns=[{"name": "age", "finding": "Breach", "distance": 0.5, "rows": 7}])), max_size=4
+        half_true(
+            window(
+                1,
+                columns=[
+                    {
+                        "name": "age",
+                        "finding": "Breach",
+                        "distance": 0.5,
+                        "order": {"distance": 1, "limit": 1},
+                        "rows": 7,
+                    }
+                ],
+            )
+        ),
+        max_size=4,
     ),
 )
 def test_whatever_a_function_wrote_comes_out_as_a_document(decisions, history, run, windows):

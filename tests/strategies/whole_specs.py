@@ -8,6 +8,7 @@ from tests.strategies.specs import Data, service_specs
 
 _NAMES = st.from_regex(r"\A[a-z][a-z0-9_]{1,8}\Z")
 _DISTANCES = st.sampled_from([0.05, 0.1, 0.25, 0.3, 0.99])
+_ORDERS = st.sampled_from([0.1, 0.125])
 _NUMERIC = ("number", "integer")
 _SPANS = st.sampled_from(["1h", "24h", "1d", "7d", "1w"])
 _TOPICS = st.from_regex(r"\A[a-fh-z][a-z0-9-]{2,12}\Z")
@@ -85,8 +86,14 @@ def monitorings(draw: st.DrawFn, model: Data) -> Data:
     )
     logging = {"table": "ml_logs.churn", "sampleRate": draw(st.sampled_from([0.2, 1])), "retention": "90d"}
     drawn = {"logging": logging, "baseline": {"table": "acme.ml.training"}, **draw(chosen)}
-    if heavy := _numbers(model, drawn):
-        drawn |= draw(_optional(logarithmic=st.lists(st.sampled_from(heavy), unique=True)))
+    ordered = _numbers(model, drawn)
+    for where, wanted in draw(_optional(skew=_ORDERS, drift=_ORDERS)).items():
+        if where in drawn and {*ordered} & model["features"].keys():
+            drawn[where] = {**drawn[where], "order": wanted}
+    if "predictionDrift" in drawn and model["prediction"]["name"] in ordered:
+        drawn |= draw(_optional(predictionOrder=_ORDERS))
+    if ordered:
+        drawn |= draw(_optional(logarithmic=st.lists(st.sampled_from(ordered), unique=True)))
     return drawn
 
 

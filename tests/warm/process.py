@@ -85,7 +85,8 @@ class Process:
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has just ended, which will be said in a moment
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -100,11 +101,19 @@ class Process:
 
         Raises:
             TimeoutExpired: It runs on.
+            UnicodeDecodeError: Its output is no text.
         """
-        read: dict[int, str] = {}
+        read: dict[int, str | UnicodeDecodeError] = {}
+
+        def note(number: int, file: IO[str]) -> None:
+            try:
+                read[number] = file.read()
+            except UnicodeDecodeError as error:  # for who asked, not for the thread
+                read[number] = error
+
         readers = [
-            threading.Thread(target=lambda n=n, file=file: read.update({n: file.read()}), daemon=True)
-            for n, file in enumerate((self.stdout, self.stderr))
+            threading.Thread(target=note, args=(number, file), daemon=True)
+            for number, file in enumerate((self.stdout, self.stderr))
             if file is not None
         ]
         for reader in readers:
@@ -114,7 +123,7 @@ class Process:
         for reader in readers:
             reader.join(timeout)
         self.close()
-        return read.get(0, ""), read.get(1, "")
+        return _text(read.get(0, "")), _text(read.get(1, ""))
 
     def _write(self, stdin: str | None) -> None:
         if self.stdin is None:
@@ -127,7 +136,8 @@ class Process:
         """Let go of its streams."""
         for file in (self.stdin, self.stdout, self.stderr):
             if file is not None:
-                file.close()
+                with suppress(BrokenPipeError):  # what it has not read of its input
+                    file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -135,6 +145,12 @@ class Process:
     def __exit__(self, *error: object) -> None:
         self.close()
         self.wait()
+
+
+def _text(read: str | UnicodeDecodeError) -> str:
+    if isinstance(read, UnicodeDecodeError):
+        raise read
+    return read
 
 
 def _stream(wanted: int, *, writes: bool) -> tuple[int, IO[str] | None, bool]:

@@ -15,7 +15,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -44,6 +45,7 @@ def main() -> None:
             continue
         body, handed, _, _ = socket.recv_fds(requests, LARGEST, 4)
         if not body:
+            _end_all(running)
             sys.exit()
         *streams, told = handed
         pid = os.fork()
@@ -55,7 +57,7 @@ def main() -> None:
         for each in streams:
             os.close(each)
         running[pid] = told
-        os.write(told, b"%d\n" % pid)
+        _tell(told, pid)
 
 
 def _reap(running: dict[int, int]) -> None:
@@ -64,10 +66,21 @@ def _reap(running: dict[int, int]) -> None:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if not ended:
             continue
-        with suppress(BrokenPipeError):  # nobody waits for it any more
-            os.write(told, b"%d\n" % os.waitstatus_to_exitcode(status))
+        _tell(told, os.waitstatus_to_exitcode(status))
         os.close(told)
         del running[pid]
+
+
+def _tell(told: int, number: int) -> None:
+    with suppress(BrokenPipeError):  # nobody waits for it any more
+        os.write(told, b"%d\n" % number)
+
+
+def _end_all(running: Iterable[int]) -> None:
+    """End what runs on when who asked for it is gone: nobody else knows of it, and killed tests end nothing."""
+    for pid in running:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
 
 
 def _become(wanted: dict[str, Any], streams: Sequence[int], others: Sequence[int], requests: socket.socket) -> None:
@@ -82,18 +95,20 @@ def _become(wanted: dict[str, Any], streams: Sequence[int], others: Sequence[int
     os.chdir(wanted["folder"])
     os.environ.clear()
     os.environ.update(wanted["env"])
+    time.tzset()  # the C library has looked at another's time zone
     sys.path[0] = wanted["folder"]
     sys.argv[:] = [wanted["module"], *wanted["arguments"]]
-    sys.stdin = sys.__stdin__ = _text(0, "r", "strict")
-    sys.stdout = sys.__stdout__ = _text(1, "w", "strict")
-    sys.stderr = sys.__stderr__ = _text(2, "w", "backslashreplace")
+    sys.stdin = sys.__stdin__ = _text(sys.stdin, "r")
+    sys.stdout = sys.__stdout__ = _text(sys.stdout, "w")
+    sys.stderr = sys.__stderr__ = _text(sys.stderr, "w")
 
 
-def _text(number: int, mode: str, errors: str) -> Any:
-    """A standard stream as the interpreter makes it."""
+def _text(before: Any, mode: str) -> Any:
+    """A standard stream as the interpreter makes it, and made the one before: it translates no ends of lines."""
+    number = before.fileno()
     binary: Any = open(number, f"{mode}b", closefd=False)  # noqa: SIM115 - until the end of the process
-    lines = number == sys.stderr.fileno() or binary.isatty()
-    return io.TextIOWrapper(binary, encoding="utf-8", errors=errors, line_buffering=lines)
+    lines = number == sys.__stderr__.fileno() or binary.isatty()  # type: ignore[union-attr]  # it is there
+    return io.TextIOWrapper(binary, encoding=before.encoding, errors=before.errors, newline="\n", line_buffering=lines)
 
 
 def _end(code: int) -> NoReturn:

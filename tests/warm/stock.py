@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Stock:
-    """Programs that are ready to run. Close it; what runs then runs on.
+    """Programs that are ready to run. Close it; what still runs is ended.
 
     Args:
         prepared: The module that imports what the programs import.
@@ -61,6 +61,14 @@ def commands() -> Stock:
 def emulators() -> Stock:
     """Give the emulator, ready to run; one for a whole test process."""
     made = Stock("tests.warm.emulator", {**_kept(), "PYTHONPATH": str(ROOT)})
+    atexit.register(made.close)
+    return made
+
+
+@cache
+def model_servers() -> Stock:
+    """Give the model server, ready to run; one for a whole test process."""
+    made = Stock("tests.warm.model_server", {**_kept(), "PYTHONPATH": str(ROOT)})
     atexit.register(made.close)
     return made
 

@@ -36,12 +36,13 @@ def put(call: Call) -> Reply:
 
     from emulator.identity import iam_policy  # noqa: PLC0415 - imports Google's messages
 
-    ref = records.find_table(call.world, ref_of(call)).ref
     try:
         request = json_format.ParseDict(
             {"policy": call.json().get("policy") or {}}, iam_policy_pb2.SetIamPolicyRequest()
         )
-        policy = iam_policy.set_policy(call.world, name_of(ref), request, public=True)
+        with call.world.store.transaction():  # or one that is deleted meanwhile leaves it to the next of its name
+            ref = records.find_table(call.world, ref_of(call)).ref
+            policy = iam_policy.set_policy(call.world, name_of(ref), request, public=True)
     except json_format.ParseError as error:
         raise errors.invalid(f"Invalid policy: {error}") from error
     except ApiFailure as failure:

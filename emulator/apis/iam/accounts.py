@@ -175,10 +175,16 @@ def delete_service_account(world: World, request: Any, _: Call) -> Any:
     with world.store.transaction():
         account = require(world, request.name)
         accounts.remove(world, account)
+        iam_policy.put_aside(world, account.name, _aside(account))
         world.store.put(DELETED, account.unique_id, account.SerializeToString())
         world.store.put(DELETED + ".at", account.unique_id, world.clock.now().isoformat().encode())
         iam_policy.rename_member(world, f"serviceAccount:{account.email}", deleted_member(account))
     return Empty()
+
+
+def _aside(account: Any) -> str:
+    """Where the policy of a deleted account waits: who may act as it may not act as a new one of its e-mail."""
+    return f"{DELETED}/{account.unique_id}"
 
 
 def deleted_member(account: Any) -> str:
@@ -201,6 +207,7 @@ def undelete_service_account(world: World, request: Any, _: Call) -> Any:
             raise ApiFailure("FAILED_PRECONDITION", text)
         world.store.delete(DELETED, unique_id)
         accounts.save(world, account)
+        iam_policy.put_aside(world, _aside(account), account.name)
         iam_policy.rename_member(world, deleted_member(account), f"serviceAccount:{account.email}")
     return iam.UndeleteServiceAccountResponse.pb()(restored_account=account)
 

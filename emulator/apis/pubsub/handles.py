@@ -4,21 +4,29 @@ import base64
 import binascii
 import re
 import secrets
+from functools import cache
 from zlib import crc32
 
 from emulator.apis.pubsub.backlog import Delivery, Handle
 from emulator.core.failures import ApiFailure
 
-RUN = secrets.token_hex(4)
-"""Leases are counted from one at each start, so an id says in which run it was given."""
 FORM = re.compile(r"([0-9a-f]{8}):(\d{1,20}):([0-9a-f]{8}):(\d{1,20})")
 OVER = -1
 """Number of no lease: that of an id of an earlier run."""
 
 
+@cache
+def run() -> str:
+    """Name this run of the emulator: leases are counted from one at each start, so an id says in which it was given.
+
+    Not by whoever imports this: a process may fork for each run.
+    """
+    return secrets.token_hex(4)
+
+
 def written(subscription: str, delivery: Delivery) -> str:
     """The id of a delivery."""
-    text = f"{crc32(subscription.encode()):08x}:{delivery.number}:{RUN}:{delivery.lease}"
+    text = f"{crc32(subscription.encode()):08x}:{delivery.number}:{run()}:{delivery.lease}"
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
@@ -30,7 +38,7 @@ def read(subscription: str, ack_id: str) -> Handle | None:
         return None
     if form is None or int(form[1], 16) != crc32(subscription.encode()):
         return None
-    return Handle(int(form[2]), int(form[4]) if form[3] == RUN else OVER)
+    return Handle(int(form[2]), int(form[4]) if form[3] == run() else OVER)
 
 
 def read_all(subscription: str, ack_ids: list[str], *, exact: bool) -> dict[Handle, str]:

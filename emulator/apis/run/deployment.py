@@ -12,7 +12,7 @@ from typing import Any
 from emulator.apis.run import authorization, conditions, gpus, programs, secrets
 from emulator.apis.run.addresses import KIND, MAIN, Addresses, changing, load, routes_of, save
 from emulator.apis.run.messages import INGRESS_ALL, LATEST, MANUAL, REVISION, TrafficTargetStatus
-from emulator.apis.run.names import parts, short
+from emulator.apis.run.names import missing, parts, short
 from emulator.apis.run.running import plane
 from emulator.apis.run.stored import REVISIONS, SERVICES
 from emulator.core.failures import ApiFailure
@@ -36,24 +36,30 @@ class Locks(dict[str, threading.Lock]):
     """One lock per service of this cloud, by its name."""
 
 
-def reconcile(world: World, name: str) -> Any:
+def reconcile(world: World, name: str, uid: str = "") -> Any:
     """Do what a create or update operation waits for; answers the service.
+
+    Args:
+        world: Where.
+        name: Of the service.
+        uid: Of the service that was written; another one of its name has an operation of its own. Empty: whichever.
 
     Raises:
         ApiFailure: It does not work: the service is there and its conditions say the same.
     """
     with one_at_a_time(world, name):
         try:
-            revision, settled, deployed, routed = converge(world, name)
+            revision, settled, deployed, routed = converge(world, name, uid)
         except ApiFailure as failure:
-            if SERVICES.find(world, name) is None:
+            now = SERVICES.find(world, name)
+            if now is None or now.uid != (uid or now.uid):
                 raise ApiFailure("ABORTED", f"Service '{short(name)}' was deleted.") from failure
             raise
     raise_failure(deployed, routed, revision)
     return settled
 
 
-def converge(world: World, name: str) -> tuple[str, Any, Outcome, Outcome]:
+def converge(world: World, name: str, uid: str = "") -> tuple[str, Any, Outcome, Outcome]:
     """Deploy, route and settle until nobody has changed the service meanwhile.
 
     Returns:
@@ -64,9 +70,12 @@ def converge(world: World, name: str) -> tuple[str, Any, Outcome, Outcome]:
     """
     while True:
         service = SERVICES.get(world, name)
-        deployed = deploy(world, service)
-        routed = route(world, name)
-        if (settled := settle(world, name, service.generation, deployed, routed)) is not None:
+        if service.uid != (uid or service.uid):
+            raise missing("SERVICE", name)
+        with gpus.kept_free(world, service.latest_created_revision):
+            deployed = deploy(world, service)
+            routed = route(world, name)
+        if (settled := settle(world, service, deployed, routed)) is not None:
             return short(settled.latest_created_revision), settled, deployed, routed
 
 
@@ -297,14 +306,14 @@ def show_activity(world: World, active: set[str], retired: set[str]) -> None:
             REVISIONS.save(world, revision)
 
 
-def settle(world: World, name: str, generation: int, deployed: Outcome, routed: Outcome) -> Any:
+def settle(world: World, seen: Any, deployed: Outcome, routed: Outcome) -> Any:
     """Write the result into the service; None when it was changed meanwhile and has to be looked at again."""
     now = world.clock.now()
     with world.store.transaction():
-        service = SERVICES.find(world, name)
-        if service is None or service.generation != generation:
+        service = SERVICES.find(world, seen.name)
+        if service is None or (service.uid, service.generation) != (seen.uid, seen.generation):
             return None
-        service.observed_generation = generation
+        service.observed_generation = service.generation
         service.reconciling = False
         service.latest_ready_revision = latest_ready(world, service)
         shown = _shown(deployed, short(service.latest_created_revision))

@@ -3,7 +3,10 @@
 Instances of all revisions count together: while a rollout is on, those of the old one and the new one.
 """
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.apis.run.names import parts
@@ -20,6 +23,23 @@ NONE_FREE = "Quota exceeded for total allowable count of GPUs per project per re
 """GoogleCloudPlatform/magic-modules 17149, of a revision that could not start."""
 
 
+@dataclass
+class Claims:
+    """GPUs of revisions that are being started: two that start at once do not both find the last one free."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    of: dict[str, int] = field(default_factory=dict)
+
+
+@contextmanager
+def kept_free(world: World, revision: str) -> Iterator[None]:
+    """Keep what `check_free` finds free for a revision, until its instances count themselves."""
+    try:
+        yield
+    finally:
+        world.part(Claims, Claims).of.pop(revision, None)
+
+
 def check_most(world: World, service: Any) -> None:
     """Refuse a maximum of instances beyond the region's quota of GPUs, as Cloud Quotas tells it.
 
@@ -34,7 +54,7 @@ def check_most(world: World, service: Any) -> None:
         return
     allowed = _allowed(world, service.name, quota)
     instances = service.template.scaling.max_instance_count
-    if instances > allowed:
+    if 0 <= allowed < instances:
         raise bad(
             "template.scaling.max_instance_count",
             f"Max instances must be set to {allowed} or fewer in order to set the requested total GPU.\n\n"
@@ -43,7 +63,7 @@ def check_most(world: World, service: Any) -> None:
 
 
 def check_free(world: World, revision: Any) -> Outcome:
-    """Tell whether GPUs are free for the instances that a new revision begins with.
+    """Tell whether GPUs are free for the instances that a new revision begins with, and claim them: see `kept_free`.
 
     Source:
         constraints.md 2.2, "max instances with GPU": a rollout holds the old and the new revision together.
@@ -53,10 +73,15 @@ def check_free(world: World, revision: Any) -> Outcome:
         return Outcome()
     place = parts(revision.name)
     region = f"projects/{place['projects']}/locations/{place['locations']}/"
-    taken = sum(_instances(world, region, quota, but=revision.name))
     wanted = max(1, revision.scaling.min_instance_count)
-    # What the reason is called is not known: a public report has the words alone.
-    return Outcome() if taken + wanted <= _allowed(world, revision.name, quota) else Outcome("INTERNAL", NONE_FREE)
+    allowed = _allowed(world, revision.name, quota)
+    claims = world.part(Claims, Claims)
+    with claims.lock:
+        taken = sum(_instances(world, region, quota, claims.of, but=revision.name))
+        if 0 <= allowed < taken + wanted:  # what the reason is called is not known: a report has the words alone
+            return Outcome("INTERNAL", NONE_FREE)
+        claims.of[revision.name] = wanted
+    return Outcome()
 
 
 def quota_of(template: Any) -> str | None:
@@ -73,9 +98,9 @@ def _allowed(world: World, name: str, quota: str) -> int:
     return cloudquotas.limit(world, place["projects"], quota, place["locations"])
 
 
-def _instances(world: World, region: str, quota: str, *, but: str) -> Iterator[int]:
-    """How many instances of each other revision of a region take from a quota now."""
+def _instances(world: World, region: str, quota: str, claimed: dict[str, int], *, but: str) -> Iterator[int]:
+    """How many instances of each other revision of a region take from a quota now, or are about to."""
     for name, _ in world.store.list(REVISIONS.kind, region):
         other = REVISIONS.find(world, name) if name != but else None
         if other is not None and quota_of(other) == quota:
-            yield plane(world).instances(name)
+            yield max(plane(world).instances(name), claimed.get(name, 0))

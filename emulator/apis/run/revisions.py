@@ -49,6 +49,8 @@ def check_unused(world: World, revision: Any) -> None:
     addresses = load(world, service_name)
     if addresses is not None and revision.name in addresses.revisions():
         why = "serving traffic"
+    elif service is not None and short(revision.name) in {target.revision for target in service.traffic}:
+        why = "serving traffic"  # or about to: it was written so, and is not routed yet
     elif service is not None and revision.name in (service.latest_created_revision, service.latest_ready_revision):
         why = "the latest revision of its service"
     else:

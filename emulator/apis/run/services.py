@@ -120,7 +120,7 @@ def started(world: World, service: Any) -> Any:
     shown = Service()
     shown.CopyFrom(service)
     shown.ClearField("uid")
-    operation = world.operations.start_task(location(service.name), shown, reconcile, service.name)
+    operation = world.operations.start_task(location(service.name), shown, reconcile, service.name, service.uid)
     world.store.put(OPERATION, service.name, operation.name.encode())
     return operation
 

@@ -20,6 +20,7 @@ from reconciler.core.rollout.position import (
     Rollout,
     Version,
     attempt_after,
+    attempt_of,
     attempted,
     literal,
 )
@@ -111,8 +112,7 @@ def created(
 ) -> Step:
     """Write a template, and no traffic for it where somebody serves: the revision is not known by name yet."""
     version = attempted(rollout.base, attempt) if attempt else rollout.wanted
-    if not attempt and rollout.record is not None and rollout.wanted != rollout.base:
-        attempt = rollout.record.attempt
+    attempt = attempt or attempt_of(version)
     first = percents == {LATEST: ALL}
     stable = rollout.stable.revision if rollout.stable and not first else ""
     frozen = frozen_until(rollout.policy.freezes, rollout.policy.zone, now)

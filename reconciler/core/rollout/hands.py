@@ -16,7 +16,9 @@ from reconciler.core.rollout.position import (
     Hand,
     Phase,
     Rollout,
+    attempt_of,
     literal,
+    untried,
 )
 from reconciler.core.rollout.record import merged
 from reconciler.core.rollout.step import Step
@@ -31,7 +33,7 @@ def manual(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:
     if rollout.policy.strategy is not Strategy.MANUAL:
         return None
     here, wanted = literal(live.traffic), literal(rollout.split)
-    made = bool(live.versions) and live.versions[0].hash == rollout.wanted
+    made = bool(live.versions) and untried(live.versions[0].hash) == rollout.base  # whichever try of it
     if rollout.phase is Phase.PINNED and heeded(rollout, "resume") is None:
         if not made:
             return created(rollout, now, here, "version {} is made without traffic: a person moved it", pinned=True)
@@ -64,7 +66,7 @@ def _split(rollout: Rollout, now: datetime, why: str, *, create: bool = False) -
         done=True,
         split=rollout.policy.split,
     )
-    return replace(step, traffic=rollout.split, create=create)
+    return replace(step, traffic=rollout.split, create=create, attempt=attempt_of(rollout.wanted) if create else "")
 
 
 def by_hand(rollout: Rollout, evidence: Evidence, now: datetime) -> Step | None:

@@ -231,6 +231,11 @@ def untried(version: str) -> str:
     return version.partition("-")[0]
 
 
+def attempt_of(version: str) -> str:
+    """Give the mark of a version's try; empty for its first."""
+    return version.partition("-")[2]
+
+
 def attempt_after(word: str) -> str:
     """Give the mark of a try, of whatever makes it another one than the one before."""
     return fingerprint(word, length=6)
@@ -247,9 +252,8 @@ def locate(spec: Wanted, live: Live, known: Known) -> Rollout:
     beside = read(live.annotations)
     record = beside.record
     rejected = merged(beside.rejected, known.rejected)
-    again = record is not None and record.attempt and record.candidate == attempted(spec.version, record.attempt)
-    wanted = record.candidate if record is not None and again else spec.version
     serving = serving_of(live)
+    wanted = _try_of(spec.version, record, live, serving, rejected)
     hand = _hand(spec, live, record, serving, wanted)
     left = None
     if record is not None and record.split and spec.policy.strategy is not Strategy.MANUAL and hand is Hand.NONE:
@@ -282,6 +286,23 @@ def locate(spec: Wanted, live: Live, known: Known) -> Rollout:
         spec.content,
         left,
     )
+
+
+def _try_of(
+    version: str, record: Record | None, live: Live, serving: Mapping[str, int], rejected: Sequence[Rejection]
+) -> str:
+    """Give the hash of a version as it was tried last, which is what a spec means that asks for it.
+
+    It is the one on its way, or that ended so; else the one that serves; else the one that was refused. Whoever took
+    none of them for it would make the version once more: also what serves, and what was taken back.
+    """
+    if record is not None and untried(record.candidate) == version:
+        return record.candidate
+    tries = {each.revision: each.hash for each in live.versions if untried(each.hash) == version}
+    if there := [(percent, name) for name, percent in serving.items() if name in tries]:
+        return tries[max(there)[1]]
+    refused = [each for each in rejected if not each.cleared and untried(each.version) == version]
+    return max(refused, key=lambda each: each.at).version if refused else version
 
 
 def literal(shares: Sequence[Share]) -> dict[str, int]:

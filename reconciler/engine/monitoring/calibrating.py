@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from reconciler.engine.monitoring.watched import Watched, objectives, values_nee
 from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
 from reconciler.kinds.vertex_model_monitor.logarithms import taken_in
+from reconciler.kinds.vertex_schedule import orders_of
 from runtime.retraining.watching.measured import PREDICTIONS_DRIFT, by_job, number, side
 from runtime.retraining.watching.verdict import Column, Finding, judge, once
 
@@ -27,12 +29,46 @@ HEAVY = 0.05
 """A usual distance from which on a column has heavy tails, or few values: buckets of equal width between each side's
 own extremes make it, and no change does. Source: model_monitoring.md B.4."""
 
+_STEP, _MOST_ORDER = 0.001, 0.999
+"""Of a limit of order, as a spec takes it."""
+
 Found = tuple[str, list[Column]]
 """When a window was measured, and its columns."""
 Part = tuple[str, str, Mapping[str, list[Column]]]
 """A job, when it measured this, and its columns by objective."""
 Searched = tuple[list[Part], frozenset[str]]
 """Of a time; and the columns that have values of 0 or below, or are no numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByOrder:
+    """The limit of the order of all numbers of one comparison.
+
+    Args:
+        limit: What the windows speak for, with the three decimals that a spec takes.
+        limits: The same before it was rounded up, with what it states.
+        present: The limit now; None for none.
+        fired: How many windows are a breach by order now, and with the limit proposed.
+    """
+
+    limit: float
+    limits: Limits
+    present: float | None
+    fired: tuple[int, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain data."""
+        told = {
+            "limit": self.limit,
+            "rate": self.limits.rate,
+            "smallestRate": self.limits.smallest,
+            "beyond": self.limits.beyond,
+            "of": self.limits.windows,
+            "interval": list(self.limits.interval),
+            "fires": self.fired[1],
+            "firesNow": self.fired[0],
+        }
+        return told | ({"limitNow": self.present} if self.present is not None else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +88,7 @@ class Calibrated:
         positive: Columns of numbers, all above 0 as far as is known.
         logarithmic: What `monitoring.logarithmic` may be, which is one for all comparisons of a service: those of now,
             and what is heavy; empty where nothing is to be added.
+        order: The limit of the order of numbers; None where no number was measured, or in too few windows.
     """
 
     which: str
@@ -65,6 +102,7 @@ class Calibrated:
     taken: frozenset[str] = frozenset()
     positive: frozenset[str] = frozenset()
     logarithmic: tuple[str, ...] = ()
+    order: ByOrder | None = None
 
     @property
     def heavy(self) -> list[str]:
@@ -82,6 +120,7 @@ class Calibrated:
             "windowsNeeded": windows_for(false_alarms),
             "breaches": {"present": self.breaches[0], "proposed": self.breaches[1]},
         }
+        told |= {"order": self.order.to_json() if self.order else None}
         if found is None:
             return {**told, "limits": None}
         stated = {
@@ -115,7 +154,13 @@ def proposing(told: Sequence[Calibrated]) -> list[Calibrated]:
 
 
 def calibrated(
-    which: str, windows: Sequence[Found], false_alarms: float, *, least: int, present: Mapping[str, float] | None = None
+    which: str,
+    windows: Sequence[Found],
+    false_alarms: float,
+    *,
+    least: int,
+    present: Mapping[str, float] | None = None,
+    order: float | None = None,
 ) -> Calibrated:
     """Find the limits of one comparison.
 
@@ -125,6 +170,7 @@ def calibrated(
         false_alarms: The rate of false alarms that is wanted, all columns together, in (0, 1).
         least: Values below which nothing is said of a column.
         present: Limit of each column now; left out, those of the newest window.
+        order: Greatest distance of the order of numbers now; None for none.
     """
     ordered = sorted(windows, key=lambda each: each[0])
     columns = [once(each) for _, each in ordered]
@@ -144,7 +190,36 @@ def calibrated(
         now,
         {name: (one, other) for name, (one, other) in counts.items()},
         (sum(map(bool, fired[0])), sum(map(bool, fired[1]))),
+        order=_by_order(columns, false_alarms, least=least, present=order),
     )
+
+
+def _by_order(
+    windows: Sequence[Sequence[Column]], false_alarms: float, *, least: int, present: float | None
+) -> ByOrder | None:
+    """Find the limit of order: one for all numbers, so that of a window the farthest counts."""
+    told = [found for window in windows if (found := _orders(window, least=least))]
+    if len(told) < FEWEST:
+        return None
+    limits = limits_of(told, false_alarms, alike=True)
+    # Upwards: a lower limit would be another rate.
+    most = min(_MOST_ORDER, math.ceil(round(max(limits.columns.values()) / _STEP, 6)) * _STEP)
+    fired = [0 if limit is None else _fired_by_order(windows, limit, least) for limit in (present, most)]
+    return ByOrder(round(most, 3), limits, present, (fired[0], fired[1]))
+
+
+def _orders(columns: Iterable[Column], *, least: int) -> dict[str, float]:
+    return {each.name: each.order for each in columns if each.order is not None and (each.rows or 0) >= least}
+
+
+def _fired_by_order(windows: Sequence[Sequence[Column]], limit: float, least: int) -> int:
+    """Give how many windows are a breach where this is the only limit."""
+    found = 0
+    for window in windows:
+        free = [replace(one, limit=None) for one in window]
+        said = judge(free, least=least, orders=dict.fromkeys(_orders(window, least=least), limit))
+        found += any(each.order is not None and each.order.finding is Finding.BREACH for each in said.columns)
+    return found
 
 
 def _distances(columns: Iterable[Column], *, least: int) -> dict[str, float]:
@@ -208,7 +283,8 @@ def _of_schedule(
     windows = merged(_alike(part, taken, scales) for parts in answers for part in parts)
     for sort, objective in objectives(schedule).items():
         of_one = [(at, columns[objective]) for at, columns in windows if objective in columns]
-        made = calibrated(sort, of_one, false_alarms, least=values_needed(schedule))
+        order = orders_of(schedule.fields.job)[sort == PREDICTIONS_DRIFT]
+        made = calibrated(sort, of_one, false_alarms, least=values_needed(schedule), order=order)
         yield replace(made, taken=taken)
 
 
@@ -270,6 +346,8 @@ def spec_words(found: Sequence[Calibrated]) -> dict[str, Any]:
     for each in found:
         if each.limits and each.which == PREDICTIONS_DRIFT:
             words["predictionDrift"] = max(each.limits.columns.values())  # which all of them have
+            words |= {"predictionOrder": each.order.limit} if each.order else {}
         elif each.limits:
             words[each.which] = {"features": dict(each.limits.columns)}
+            words[each.which] |= {"order": each.order.limit} if each.order else {}
     return {"monitoring": words} if words else {}

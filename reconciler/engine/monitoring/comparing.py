@@ -154,7 +154,7 @@ class Comparison:
         failed = self.unmeasured
         told = self.problem or (failed and not failed.going and not is_expected(self.which, failed.problem))
         columns = self.latest.verdict.columns if self.latest and self.latest.verdict else ()
-        lost = any(each.finding is Finding.UNMEASURED and each.column.limit is not None for each in columns)
+        lost = any(each.finding is Finding.UNMEASURED and each.column.limited for each in columns)
         return not (self.breached or told or lost)
 
     def to_json(self) -> dict[str, Any]:
@@ -202,6 +202,7 @@ def windows_of(
     least: int,
     only: frozenset[str],
     wanted: Mapping[str, Mapping[str, float | None]] | None = None,
+    orders: Mapping[str, Mapping[str, float]] | None = None,
 ) -> dict[str, Window]:
     """Judge what one job measured.
 
@@ -213,6 +214,7 @@ def windows_of(
         only: Columns that are told of: one that became personal since is not, though older windows have it.
         wanted: Limit of each column that is to be compared now, None for none, by comparison: of a job of before, those
             that it could.
+        orders: Greatest distance of order of each column that has such a limit, by comparison.
 
     Returns:
         By comparison; those of which it measured nothing are left out.
@@ -225,7 +227,12 @@ def windows_of(
         sort: Window(
             str(job["name"]),
             time_of(job),
-            judge(once(columns), least=least, wanted=wanted_of((wanted or {}).get(sort), compared(job, objective))),
+            judge(
+                once(columns),
+                least=least,
+                wanted=wanted_of((wanted or {}).get(sort), compared(job, objective)),
+                orders=(orders or {}).get(sort),
+            ),
             shapes={name: shape for (kind, name), shape in shapes.items() if kind == objective},
             by_logarithm=taken,
         )

@@ -204,7 +204,8 @@ def of_job(results: MonitoringResults, found: Watched, which: str, job: Mapping[
     """
     stats = results.of_job(found.name, str(job["name"]))
     least = values_needed(found.schedules[which])
-    return windows_of(job, which, stats, least=least, only=found.columns, wanted=found.wanted(which))
+    wanted, orders = found.wanted(which), found.orders(which)
+    return windows_of(job, which, stats, least=least, only=found.columns, wanted=wanted, orders=orders)
 
 
 def _windows(

@@ -225,6 +225,7 @@ class Running:
                 least=values_needed(schedule),
                 only=self.watched.columns,
                 wanted=self.watched.wanted(which),
+                orders=self.watched.orders(which),
             )
             for sort, objective in objectives(schedule).items():
                 window = judged.get(sort) or nothing_of(job, objective)

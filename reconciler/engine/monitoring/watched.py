@@ -13,8 +13,9 @@ from reconciler.core.naming import label_value
 from reconciler.engine.retraining import the_service
 from reconciler.kinds.vertex_model import OWN_ENTRY
 from reconciler.kinds.vertex_model_monitor.record import NAME as MONITOR
+from reconciler.kinds.vertex_model_monitor.record import ordered
 from reconciler.kinds.vertex_schedule import NAME as SCHEDULE
-from reconciler.kinds.vertex_schedule import least_of
+from reconciler.kinds.vertex_schedule import least_of, orders_of
 from runtime.retraining.watching.measured import DRIFT, FEATURES, PREDICTIONS, PREDICTIONS_DRIFT, SKEW
 
 if TYPE_CHECKING:
@@ -72,6 +73,18 @@ class Watched:
         }
         found = {sort: parts[part] for sort, part in objectives(self.schedules[which]).items()}
         return {sort: limits.by_column(columns) for sort, (limits, columns) in found.items() if limits is not None}
+
+    def orders(self, which: str) -> dict[str, dict[str, float]]:
+        """Give the greatest distance of order of each column that has such a limit, by comparison.
+
+        Args:
+            which: The schedule, by what it compares.
+        """
+        schedule, fields = self.schedules[which], self.monitor.fields
+        features, predictions = orders_of(schedule.fields.job)
+        parts = {FEATURES: (features, fields.features), PREDICTIONS: (predictions, fields.predictions)}
+        found = {sort: parts[part] for sort, part in objectives(schedule).items()}
+        return {sort: ordered(columns, most) for sort, (most, columns) in found.items() if most is not None}
 
 
 def objectives(schedule: Observed[Any]) -> dict[str, str]:

@@ -97,15 +97,26 @@ def _window(which: str, at: str, job: object, finding: object, reason: object, c
 
 
 def _column(column: Mapping[str, Any]) -> Told:
-    distance = number(column.get("distance"))
+    distance, limit = _farther(column)
     return {
         "name": word(column.get("name")),
         "finding": name(column.get("finding")),
         "reason": text(column.get("reason")),
         "distance": number(column.get("value")) if distance is None else distance,
-        "limit": number(column.get("limit")),
+        "limit": limit,
         "samples": count(column.get("rows")),
     }
+
+
+def _farther(column: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Give a column's distance and limit: those of its order, where by its limit that is the farther of the two."""
+    told = (column, order if isinstance(order := column.get("order"), Mapping) else {})
+    one, other = ((number(each.get("distance")), number(each.get("limit"))) for each in told)
+    return other if _part(*other) > _part(*one) else one
+
+
+def _part(distance: float | None, limit: float | None) -> float:
+    return distance / limit if distance is not None and limit else -1.0
 
 
 def _merged(windows: Iterable[Told]) -> list[Told]:

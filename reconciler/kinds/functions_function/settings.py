@@ -188,12 +188,13 @@ def _watched(service: MLService) -> dict[str, Any]:
     found = service.spec.monitoring
     if found is None or not watched_monitors(service):
         return {}
-    columns = vertex_model_monitor.limits_by_column(service)
+    columns, orders = vertex_model_monitor.limits_by_column(service), vertex_model_monitor.orders_by_column(service)
     return {
         "watched": {
             "schedules": vertex_schedule.display_names(service),
             "least": found.min_samples,
             "columns": columns,
+            **({"orders": orders} if orders else {}),
         }
     }
 

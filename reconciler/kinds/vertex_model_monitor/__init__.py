@@ -8,12 +8,23 @@ from reconciler.core.kind import Kind, Permissions, Roles, always
 from reconciler.kinds.vertex_model_monitor.client import ModelMonitorClient
 from reconciler.kinds.vertex_model_monitor.flowing import flows
 from reconciler.kinds.vertex_model_monitor.logarithms import consequence
-from reconciler.kinds.vertex_model_monitor.record import HOST, NAME, Limits, ModelMonitor, Objective, Rows
-from reconciler.kinds.vertex_model_monitor.wanted import address_of, desired, limits_by_column
+from reconciler.kinds.vertex_model_monitor.record import HOST, NAME, Limits, ModelMonitor, Objective, Rows, ordered
+from reconciler.kinds.vertex_model_monitor.wanted import address_of, desired, limits_by_column, orders_by_column
 from reconciler.lookups.baseline import BASELINE_FILE, BASELINE_TABLE
 from reconciler.lookups.model_version import MODEL_VERSION
 
-__all__ = ["KIND", "NAME", "Limits", "ModelMonitor", "Objective", "Rows", "address_of", "limits_by_column"]
+__all__ = [
+    "KIND",
+    "NAME",
+    "Limits",
+    "ModelMonitor",
+    "Objective",
+    "Rows",
+    "address_of",
+    "limits_by_column",
+    "ordered",
+    "orders_by_column",
+]
 
 
 KIND = Kind(

@@ -68,6 +68,16 @@ class Limits:
         return {name: self.columns.get(name, most) for name, most in defaults.items() if name in (self.only or types)}
 
 
+def ordered(types: Mapping[str, str], most: float) -> dict[str, float]:
+    """Give the greatest distance of order by column: labels have none.
+
+    Args:
+        types: Of all columns, in Model Monitoring's words.
+        most: Of every number.
+    """
+    return {name: most for name, kind in types.items() if kind in NUMBERS}
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
     """What is compared.

@@ -11,7 +11,7 @@ from reconciler.core.naming import fingerprint, mark_text
 from reconciler.core.objects import Desired
 from reconciler.kinds import bigquery_baseline, vertex_model
 from reconciler.kinds.vertex_model_monitor.logarithms import logarithmic, selected
-from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows
+from reconciler.kinds.vertex_model_monitor.record import NAME, Limits, ModelMonitor, Objective, Rows, ordered
 from reconciler.lookups.model_version import registered_name, version_of
 from schemas.sections.model import ValueType
 from schemas.tables import full_table
@@ -142,6 +142,22 @@ def limits_by_column(service: MLService) -> dict[str, dict[str, float | None]]:
         "predictiondrift": (later.predictions, predictions(service)),
     }
     return {sort: limits.by_column(types) for sort, (limits, types) in parts.items() if limits is not None}
+
+
+def orders_by_column(service: MLService) -> dict[str, dict[str, float]]:
+    """Give the greatest distance of order of each number that has such a limit, by comparison; see `limits_by_column`.
+
+    It is one for all numbers: what it is of a shift does not depend on how values are distributed.
+    """
+    found = service.spec.monitoring
+    if found is None:
+        return {}
+    parts = {
+        "skew": (found.skew.order if found.skew else None, columns(service)),
+        "drift": (found.drift.order if found.drift else None, columns(service)),
+        "predictiondrift": (found.prediction_order, predictions(service)),
+    }
+    return {sort: ordered(types, most) for sort, (most, types) in parts.items() if most is not None}
 
 
 def _limits(service: MLService, watched: Skew | Drift | None) -> Limits | None:

@@ -12,7 +12,7 @@ from reconciler.core.kind import Kind, Permissions, Roles
 from reconciler.kinds.vertex_model_monitor.logarithms import consequence
 from reconciler.kinds.vertex_model_monitor.record import HOST
 from reconciler.kinds.vertex_schedule.client import ScheduleClient
-from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule, least_of
+from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule, least_of, orders_of
 from reconciler.kinds.vertex_schedule.wanted import (
     DRIFT,
     SKEW,
@@ -39,6 +39,7 @@ __all__ = [
     "least_of",
     "log_query",
     "logged_version",
+    "orders_of",
 ]
 
 
@@ -67,6 +68,8 @@ KIND = Kind(
             "monitoring.minSamples",
             "monitoring.drift.*",
             "monitoring.predictionDrift",
+            "monitoring.predictionOrder",
+            "monitoring.skew.order",
             "monitoring.logarithmic",
         }
     ),

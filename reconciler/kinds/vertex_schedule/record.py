@@ -28,7 +28,8 @@ Source:
 _BEYOND = Beyond()
 _JOB_ID = "modelMonitoringJobId"
 _SOON = timedelta(minutes=1)
-_LEAST = re.compile(r", from (\d{1,9}) values on$")
+_ORDER = r"(0\.\d{1,3})"
+_TOLD = re.compile(rf", from (\d{{1,10}}) values on(?:, order {_ORDER})?(?:, order of predictions {_ORDER})?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class MonitoringSchedule:
         monitor: Id of the monitor whose jobs it makes.
         cron: Five fields after a time zone, such as `TZ=Etc/UTC 0 6 * * *`.
         at_once: How many runs may be starting at a time.
-        job: Name of its jobs, for people: what is compared, and how many values tell something, for which Model
-            Monitoring has no field.
+        job: Name of its jobs, for people: what is compared, how many values tell something, and the greatest distance
+            of order, for which Model Monitoring has no fields.
         objective: What they compare. Always said: a part that is left out is the monitor's, which is one of two.
         baseline: With what.
         target: What is looked at.
@@ -65,14 +66,36 @@ class MonitoringSchedule:
     fixed_by_hand: Mapping[str, str] = field(default_factory=dict)
 
 
+def job_of(which: str, least: int, order: float | None, of_predictions: float | None) -> str:
+    """Name jobs so that whoever reads what they measured knows what Model Monitoring has no field for.
+
+    Args:
+        which: What is compared, for people. With a service's name of 49 characters a name has 128 of them at most.
+        least: How many values tell something.
+        order: Greatest distance of the order of numbers, with three decimals; None for no limit.
+        of_predictions: The same of predictions.
+    """
+    orders = (("order", order), ("order of predictions", of_predictions))
+    return (
+        f"{which}, from {least} values on{''.join(f', {name} {most:g}' for name, most in orders if most is not None)}"
+    )
+
+
 def least_of(job: str) -> int | None:
     """Give how many values tell something, by the name of a job of ours.
 
     Returns:
         None of one whose schedule an older version of this program made.
     """
-    found = _LEAST.search(job)
+    found = _TOLD.search(job)
     return int(found[1]) if found else None
+
+
+def orders_of(job: str) -> tuple[float | None, float | None]:
+    """Give the greatest distance of order, of features and of predictions, by the name of a job; None for no limit."""
+    found = _TOLD.search(job)
+    features, predictions = found.group(2, 3) if found else (None, None)
+    return (float(features) if features else None, float(predictions) if predictions else None)
 
 
 def to_json(fields: MonitoringSchedule, place: str, theirs: Mapping[str, Any]) -> dict[str, Any]:

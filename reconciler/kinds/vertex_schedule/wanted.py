@@ -14,7 +14,7 @@ from reconciler.kinds import vertex_model, vertex_model_monitor
 from reconciler.kinds.vertex_model_monitor import wanted as monitors
 from reconciler.kinds.vertex_model_monitor.logarithms import logarithmic, selected
 from reconciler.kinds.vertex_model_monitor.record import Objective, Rows
-from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule
+from reconciler.kinds.vertex_schedule.record import NAME, MonitoringSchedule, job_of
 from reconciler.lookups.model_version import version_of
 from schemas.tables import full_table
 
@@ -79,7 +79,7 @@ def _schedule(
         monitor=monitor.name,
         cron=f"TZ=Etc/UTC {found.schedule}" if found else "",
         at_once=1,
-        job=f"{which} of {service.name}, from {found.min_samples} values on" if found else "",
+        job=job_of(f"{which} of {service.name}", found.min_samples, *_orders(found, which)) if found else "",
         objective=compared[0],
         baseline=compared[1],
         target=_logged(service, found, facts, 0) if found else None,
@@ -87,6 +87,13 @@ def _schedule(
         paused=False,
     )
     return Desired(address_of(monitor, which), fields, service.name, needs=frozenset({monitor}))
+
+
+def _orders(monitoring: Monitoring, which: str) -> tuple[float | None, float | None]:
+    """Give the greatest distances of order, of what goes into the model, and of what comes out of it."""
+    if which == SKEW:
+        return monitoring.skew.order if monitoring.skew else None, None
+    return monitoring.drift.order if monitoring.drift else None, monitoring.prediction_order
 
 
 def _earlier(service: MLService, monitoring: Monitoring, facts: Facts) -> Rows:

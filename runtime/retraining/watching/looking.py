@@ -64,6 +64,7 @@ class Look:
             and raise as `reads` does.
         wanted: Limit of each column that is to be compared, None for none, by comparison (`skew`, ...): one that a
             window tells nothing of was not, unless its job is of before it was to be.
+        orders: Greatest distance of order of each column that has such a limit, by comparison.
     """
 
     reads: Reads
@@ -75,6 +76,7 @@ class Look:
     tell: Callable[[Window, str], None]
     more: Callable[[Windows, datetime], Iterable[Window]] | None = None
     wanted: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    orders: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def look(how: Look, now: datetime) -> list[Window]:
@@ -160,7 +162,8 @@ def _judged(compares: str, measured: Measured, how: Look) -> Iterator[Window]:
         sort = SORTS.get((compares, objective))
         if sort is not None:
             wanted = wanted_of(how.wanted.get(sort), measured.compared.get(objective))
-            yield Window(sort, measured.job, measured.at, judge(once(columns), least=how.least, wanted=wanted))
+            said = judge(once(columns), least=how.least, wanted=wanted, orders=how.orders.get(sort))
+            yield Window(sort, measured.job, measured.at, said)
 
 
 def _acted(window: Window, how: Look) -> str:

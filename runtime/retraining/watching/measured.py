@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from runtime.retraining.watching import order
+from runtime.retraining.watching.order import Ends
 from runtime.retraining.watching.verdict import Column
 
 FEATURES, PREDICTIONS = "raw-feature-drift", "prediction-output-drift"
@@ -97,7 +99,21 @@ def _column(name: str, point: Mapping[str, Any]) -> Column:
         counted[1],
         baseline[1],
         len({*labels(here), *labels(there)}) or len(buckets(here)) + len(buckets(there)) or 2,
+        order=_order(here, there),
     )
+
+
+def _order(here: Mapping[str, Any], there: Mapping[str, Any]) -> float | None:
+    """Give the distance of two sides' order; None where one is of no numbers, or has none that are finite."""
+    sides = [Ends.of(_ends(each)) for each in (here, there)]
+    return order.distance(*found) if len(found := [each for each in sides if each is not None]) == len(sides) else None
+
+
+def _ends(statistics: Mapping[str, Any]) -> Iterator[order.Bucket]:
+    """Give the buckets of equal count; protobuf's JSON leaves out an end that is 0, and writes infinities as texts."""
+    for each in _histogram(statistics, "QUANTILES"):
+        low, high, count = (_real(each.get(name, 0.0)) for name in ("lowValue", "highValue", "sampleCount"))
+        yield low, high, count
 
 
 def _distance(value: Mapping[str, Any]) -> float | None:
@@ -136,8 +152,12 @@ def labels(statistics: Mapping[str, Any]) -> dict[str, float]:
 
 def buckets(statistics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Give the buckets of equal width, as the API has them: `lowValue`, `highValue`, `sampleCount`."""
+    return _histogram(statistics, "STANDARD")
+
+
+def _histogram(statistics: Mapping[str, Any], sort: str) -> list[Mapping[str, Any]]:
     for histogram in _kind(statistics).get("histograms") or ():
-        if _mapping(histogram).get("type", "STANDARD") == "STANDARD":
+        if _mapping(histogram).get("type", "STANDARD") == sort:
             return [_mapping(each) for each in _mapping(histogram).get("buckets") or ()]
     return []
 
@@ -162,6 +182,14 @@ def number(value: Any) -> float | None:
     except ValueError:
         return None
     return found if math.isfinite(found) else None
+
+
+def _real(value: Any) -> float:
+    """Give a number, infinite ones too; NaN, of which nothing follows, for what is none."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

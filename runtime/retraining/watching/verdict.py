@@ -7,11 +7,11 @@ here: were there rows enough, is it more than chance makes among so many feature
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from runtime.retraining.watching import chance
+from runtime.retraining.watching import chance, order
 
 _NAMED = 3
 
@@ -50,6 +50,8 @@ class Column:
         baseline_missing: Share of the baseline's.
         values: Buckets, or labels, of both sides together.
         told: Whether the API tells of it at all.
+        order: Distance of its order, 0 to 1; None of what is no number, or where the API gives no buckets of it.
+        order_limit: Greatest one that is fine; None for none.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Column:
     baseline_missing: float = 0.0
     values: int = 2
     told: bool = True
+    order: float | None = None
+    order_limit: float | None = None
 
     @classmethod
     def silent(cls, name: str, limit: float | None) -> Column:
@@ -72,9 +76,29 @@ class Column:
         return cls(name, None, limit, "", None, None, told=False)
 
     @property
+    def limited(self) -> bool:
+        """Tell whether it has a limit, of either distance."""
+        return self.limit is not None or self.order_limit is not None
+
+    @property
     def whole(self) -> int:
         """Rows of the window, with those without a value, as far as this column tells."""
         return round((self.rows or 0) / (1 - self.missing)) if self.missing < 1 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is said of a column by one of its distances.
+
+    Args:
+        finding: What.
+        reason: Why, for people.
+        expected: The distance that chance alone makes; None where that cannot be said.
+    """
+
+    finding: Finding
+    reason: str
+    expected: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +107,17 @@ class Judged:
 
     Args:
         column: Which.
-        finding: What.
+        finding: What: the worse of what its two distances say.
         reason: Why, for people.
         expected: The distance that chance alone makes; None where that cannot be said.
+        order: What is said by its order; None where that was not measured, and has no limit.
     """
 
     column: Column
     finding: Finding
     reason: str
     expected: float | None = None
+    order: Part | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data, as it is kept and told."""
@@ -107,8 +133,20 @@ class Judged:
             "missing": self.column.missing if self.column.told else None,
             "baselineMissing": self.column.baseline_missing if self.column.told else None,
             "expected": self.expected,
+            "order": self._order(),
         }
         return {name: value for name, value in found.items() if value is not None}
+
+    def _order(self) -> dict[str, Any] | None:
+        if self.order is None:
+            return None
+        told = {
+            "finding": str(self.order.finding),
+            "distance": self.column.order,
+            "limit": self.column.order_limit,
+            "expected": self.order.expected,
+        }
+        return {name: value for name, value in told.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +170,7 @@ def judge(
     least: int,
     windows: float = chance.WINDOW,
     wanted: Mapping[str, float | None] | None = None,
+    orders: Mapping[str, float] | None = None,
 ) -> Verdict:
     """Judge a window.
 
@@ -141,12 +180,14 @@ def judge(
         windows: Of all windows in which nothing changed, the share that may be called a breach.
         wanted: Limit of each column that was to be compared, None for none: those that are not among `columns` were
             not, which is said. Left out, nobody knows of others.
+        orders: Greatest distance of its order, of each column that has such a limit.
     """
     known = {each.name for each in columns}
     silent = [Column.silent(name, limit) for name, limit in (wanted or {}).items() if name not in known]
+    every = [replace(each, order_limit=(orders or {}).get(each.name)) for each in (*columns, *silent)]
     rows = max((each.whole for each in columns), default=0)
-    compared = sum(_can_tell(each, least) for each in columns)
-    found = [_judged(each, least, rows, windows / max(compared, 1)) for each in (*columns, *silent)]
+    compared = sum(_tests(each, least) for each in every)
+    found = [_judged(each, least, rows, windows / max(compared, 1)) for each in every]
     found.sort(key=lambda each: (_ORDER.index(each.finding), -_over(each.column), each.column.name))
     return Verdict(*_summed(found, least), tuple(found))
 
@@ -175,25 +216,46 @@ _ORDER = (
 )
 
 
-def _can_tell(column: Column, least: int) -> bool:
-    return column.distance is not None and column.limit is not None and (column.rows or 0) >= least
+def _tests(column: Column, least: int) -> int:
+    """Give how many of a column's distances can be beyond a limit: each is a chance more to be so by chance."""
+    pairs = ((column.distance, column.limit), (column.order, column.order_limit))
+    return sum(None not in pair for pair in pairs) if (column.rows or 0) >= least else 0
 
 
 def _over(column: Column) -> float:
     """Give how far a column is, by its limit."""
-    return column.distance / column.limit if column.distance is not None and column.limit else 0.0
+    pairs = ((column.distance, column.limit), (column.order, column.order_limit))
+    return max(far / most if far is not None and most else 0.0 for far, most in pairs)
 
 
 def _judged(column: Column, least: int, rows: int, windows: float) -> Judged:
-    distance, limit = column.distance, column.limit
     if column.rows is None or column.rows < least:
         return Judged(column, *_too_few(column, column.rows, least, rows))
-    if distance is None:
-        return Judged(column, Finding.UNMEASURED, f"there was nothing to compare{_gone(column)}")
-    expected = chance.of_distance(column.algorithm, column.values, column.rows, column.baseline_rows or 0, windows)
-    if limit is None:
-        return Judged(column, Finding.UNLIMITED, f"{distance:.3g}, and no limit is set", expected)
-    return _compared(column, distance, limit, expected)
+    google, by_order = _by_google(column, windows), _by_order(column, windows)
+    parts = [google, *([by_order] if by_order and column.order_limit is not None else [])]
+    worst = min((each.finding for each in parts), key=_WORST.index)
+    said = "; ".join(each.reason for each in parts if each.finding is worst)
+    said += _gone(column) if worst in {Finding.BREACH, Finding.UNMEASURED} else ""
+    return Judged(column, worst, said, google.expected, by_order)
+
+
+_WORST = (Finding.BREACH, Finding.UNMEASURED, Finding.CHANCE, Finding.CALM, Finding.UNLIMITED)
+"""Of a column's two distances: what was not measured is not calm, whatever the other one says."""
+
+
+def _by_google(column: Column, windows: float) -> Part:
+    if column.distance is None:
+        return Part(Finding.UNMEASURED, "there was nothing to compare")
+    expected = chance.of_distance(column.algorithm, column.values, column.rows or 0, column.baseline_rows or 0, windows)
+    return _compared(column, (column.distance, column.limit, expected), "")
+
+
+def _by_order(column: Column, windows: float) -> Part | None:
+    if column.order is None:
+        none = "nothing is told of its order"
+        return Part(Finding.UNMEASURED, none) if column.order_limit is not None else None
+    expected = order.by_chance(column.rows or 0, column.baseline_rows or 0, windows)
+    return _compared(column, (column.order, column.order_limit, expected), "by order ")
 
 
 def _too_few(column: Column, values: int | None, least: int, rows: int) -> tuple[Finding, str]:
@@ -211,14 +273,18 @@ def _too_few(column: Column, values: int | None, least: int, rows: int) -> tuple
     return Finding.TOO_FEW, f"{values} of at least {least} values{_gone(column)}"
 
 
-def _compared(column: Column, distance: float, limit: float, expected: float) -> Judged:
-    told = f"{distance:.3g}, limit {limit:g}"
+def _compared(column: Column, far: tuple[float, float | None, float], which: str) -> Part:
+    """Say it of one distance, beside its limit and what chance makes of it."""
+    distance, limit, expected = far
+    if limit is None:
+        return Part(Finding.UNLIMITED, f"{which}{distance:.3g}, and no limit is set", expected)
+    told = f"{which}{distance:.3g}, limit {limit:g}"
     if distance <= limit:
-        return Judged(column, Finding.CALM, told, expected)
+        return Part(Finding.CALM, told, expected)
     if distance <= expected:
         few = f"{column.rows} values beside {column.baseline_rows or 0} differ by up to {expected:.3g} by chance"
-        return Judged(column, Finding.CHANCE, f"{told}: {few}", expected)
-    return Judged(column, Finding.BREACH, told + _gone(column), expected)
+        return Part(Finding.CHANCE, f"{told}: {few}", expected)
+    return Part(Finding.BREACH, told, expected)
 
 
 def _gone(column: Column) -> str:
@@ -237,7 +303,7 @@ def _summed(found: Sequence[Judged], least: int) -> tuple[Finding, str]:
         words = [f"{each.column.name} {each.reason}" for each in breaches[:_NAMED]]
         more = f"; and {len(breaches) - _NAMED} more" if len(breaches) > _NAMED else ""
         return Finding.BREACH, f"{len(breaches)} of {len(found)} columns too far: {'; '.join(words)}{more}"
-    lost = [each for each in found if each.finding is Finding.UNMEASURED and each.column.limit is not None]
+    lost = [each for each in found if each.finding is Finding.UNMEASURED and each.column.limited]
     if not any(each.finding in TELLING for each in found) and not lost:
         return Finding.TOO_FEW, _nothing(found, least)
     by_chance = [each.column.name for each in found if each.finding is Finding.CHANCE]
