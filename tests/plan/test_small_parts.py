@@ -13,12 +13,12 @@ from reconciler.core import baseline, labels, notes
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.brought import images_of
 from reconciler.core.canary import Build
-from reconciler.core.decide import Owner
+from reconciler.core.decide import Owner, decide, observed_digest
 from reconciler.core.diff import FieldChange, gone_keys
-from reconciler.core.errors import PlanError, PlansRefused
+from reconciler.core.errors import Clash, NotOurs, PlanError, PlansRefused
 from reconciler.core.facts import Facts
-from reconciler.core.inventory import Inventories, Inventory
-from reconciler.core.kind import Extra, Kinds, Permissions, Roles
+from reconciler.core.inventory import Entry, Inventories, Inventory
+from reconciler.core.kind import Extra, Kinds, Ownership, Permissions, Roles
 from reconciler.core.measures import BREACH, breach_descriptor
 from reconciler.core.notes import Note
 from reconciler.core.objects import Observed, several
@@ -214,6 +214,62 @@ def test_where_something_is_that_takes_more_than_one_write_is_told():
     assert told(wants=replace(want, asked=None)) == []
     assert told(seen=None) == []
     assert told(seen=replace(there, hidden="may not be looked at")) == []
+
+
+ONE = Address("toy", GLOBAL, "one")
+
+
+def test_what_is_decided_may_depend_on_what_is_remembered_and_on_what_is_there():
+    """A kind that goes in steps: what the inventory remembers is in what is wanted, and where it is is the reason."""
+    kind = replace(
+        TOY,
+        refine=lambda want, _: replace(want.fields, size=want.memory.get("next", 9)),
+        progress=lambda want, there: f"{there.fields.size} of {want.fields.size}",
+    )
+    owner = Owner(("churn",), Entry(ONE, memory={"next": 4}))
+
+    change = decide(kind, toy(size=8), Observed(ONE, Toy(size=3), mark="churn"), owner)
+
+    assert (change.action, change.desired["size"], change.reason) == (Action.UPDATE, 4, "3 of 8")
+    shared = replace(kind, ownership=Ownership.SHARED)
+    other = {"fraud": Entry(ONE)}
+    assert (
+        decide(shared, toy(), Observed(ONE, Toy(), mark="fraud"), replace(owner, entry=None, others=other)).desired[
+            "size"
+        ]
+        == 9
+    )
+
+
+def test_what_another_service_applied_as_it_is_is_not_changed():
+    """Its next apply would change it back: which service, which fields, and what helps."""
+    kind = replace(TOY, ownership=Ownership.SHARED)
+    there = Observed(ONE, Toy(size=3), mark="fraud")
+    others = {"fraud": Entry(ONE, digest=observed_digest(kind, there, {}))}
+
+    with pytest.raises(Clash, match="service fraud shares it, and its spec was applied so that size stays 3") as clash:
+        decide(kind, toy(size=8), there, Owner(("churn",), Entry(ONE), others=others))
+
+    assert clash.value.hint == "make the specs agree, and apply them together with that of fraud"
+    moved = replace(there, fields=Toy(size=5))
+    assert decide(kind, toy(size=8), moved, Owner(("churn",), Entry(ONE), others=others)).action is Action.UPDATE
+
+
+@pytest.mark.parametrize(
+    ("ownership", "labels"),
+    [
+        (Ownership.SHARED, "managed-by=mlservice"),
+        (Ownership.EXCLUSIVE, "managed-by=mlservice and mlservice-service=churn"),
+    ],
+)
+def test_a_mark_that_is_gone_is_put_back_by_its_labels(ownership, labels):
+    """The inventory lists it, and nothing of the object says so."""
+    there = Observed(ONE, Toy(), uid="of another day")
+
+    with pytest.raises(NotOurs) as refused:
+        decide(replace(TOY, ownership=ownership), toy(), there, Owner(("churn",), Entry(ONE)))
+
+    assert f"put it back ({labels})" in refused.value.hint
 
 
 def test_what_is_refused_and_left_out_is_told_at_its_place():
