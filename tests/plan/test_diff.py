@@ -105,3 +105,9 @@ def test_differences_are_told_by_their_places(wanted, there, changes):
 
     assert [(change.path, change.before, change.after) for change in found] == changes
     assert json.loads(json.dumps([change.after for change in found])) == [after for _, _, after in changes]
+
+
+def test_what_has_no_order_is_plain_in_order():
+    """So that two looks at the same are the same, and what has an order keeps it."""
+    assert plain(Parts(frozenset("cab"))) == {"of": ["a", "b", "c"]}
+    assert plain(Parts(("c", "a"))) == {"of": ["c", "a"]}

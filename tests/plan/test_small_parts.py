@@ -13,6 +13,7 @@ from reconciler.core import baseline, labels, notes
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.brought import images_of
 from reconciler.core.canary import Build
+from reconciler.core.cost import Cost
 from reconciler.core.decide import Owner, decide, observed_digest
 from reconciler.core.diff import FieldChange, gone_keys
 from reconciler.core.errors import Clash, NotOurs, PlanError, PlansRefused
@@ -28,11 +29,12 @@ from reconciler.core.paid import fields
 from reconciler.core.parquet import _Reader
 from reconciler.core.plain import in_json
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.planned import compose
+from reconciler.core.planned import Planned, compose, entry_of
 from reconciler.core.quota import gpu_quota
 from reconciler.kinds import KINDS
 from schemas import load
 from tests.plan.test_orders import SAID
+from tests.toys import KINDS as TOYS
 from tests.toys import TOY, Toy, toy
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -270,6 +272,71 @@ def test_a_mark_that_is_gone_is_put_back_by_its_labels(ownership, labels):
         decide(replace(TOY, ownership=ownership), toy(), there, Owner(("churn",), Entry(ONE)))
 
     assert f"put it back ({labels})" in refused.value.hint
+
+
+def test_what_somebody_else_granted_already_is_left_and_is_not_ours():
+    """It is as wanted, and goes when they take it away."""
+    kind = replace(TOY, ownership=Ownership.ANONYMOUS)
+
+    change = decide(kind, toy(), Observed(ONE, Toy()), Owner(("churn",)))
+
+    assert (change.action, change.owned, change.reason) == (Action.NO_OP, False, "already granted by someone else")
+    assert decide(kind, toy(), Observed(ONE, Toy()), Owner(("churn",), Entry(ONE))).owned
+
+
+def test_a_new_service_has_an_empty_inventory_of_its_own():
+    """Where it is; another operator's is none of its business."""
+    [loaded] = load([GOLDEN / "first_apply" / "mlservice.yaml"]).services
+    others = Inventories({("us-east1", "operator_other"): Inventory("operator_other", "us-east1")})
+
+    kinds = Kinds.of(replace(TOY, primary=True))
+
+    made = compose(kinds, [loaded], [Facts("acme", "b")], others, lambda _: {}, project="acme", now=NOW)
+
+    key = (loaded.region, loaded.name)
+    assert made.inventories == {key: Inventory(loaded.name, loaded.region)}
+    assert made.plan.regions == {loaded.name: loaded.region}
+
+
+def test_the_part_of_a_plan_that_is_one_documents_alone():
+    """Its own changes, notes, costs and inventory; what it shares with others is not among them."""
+    [loaded] = load([GOLDEN / "first_apply" / "mlservice.yaml"]).services
+    mine, both, theirs = (
+        Change(Address("toy", GLOBAL, name), Action.CREATE, services)
+        for name, services in (("mine", (loaded.name,)), ("both", (loaded.name, "z")), ("theirs", ("z",)))
+    )
+    cost = Cost("1", "2", "3")
+    plan = Plan.of(
+        [mine, both, theirs], project="acme", services=(loaded.name, "z"),
+        notes=(Note(loaded.name, "mine"), Note("z", "theirs")), costs={loaded.name: cost, "z": cost},
+        scans={loaded.name: "mine", "z": "theirs"},
+    )  # fmt: skip
+    keys = [(loaded.region, loaded.name), (loaded.region, "z")]
+    whole = Planned(plan, {}, {}, {}, {key: Inventory(key[1], key[0]) for key in keys})
+
+    part = whole.only(loaded)
+
+    assert (part.plan.changes, part.plan.services) == ((mine,), (loaded.name,))
+    assert (part.plan.notes, part.plan.costs) == ((Note(loaded.name, "mine"),), {loaded.name: cost})
+    assert part.plan.scans == {loaded.name: "mine"}
+    assert part.inventories == {keys[0]: Inventory(loaded.name, loaded.region)}
+
+
+def test_an_entry_of_what_was_applied_says_what_is_known_of_it():
+    """Which keys we wrote into maps of others, what was applied, and who the object is."""
+    change = Change(ONE, Action.CREATE, ("churn",), desired={"env": {"A": "1"}, "size": 1})
+
+    assert entry_of(TOYS, change) == Entry(ONE, keys={"env": frozenset({"A"})})
+    there = Observed(ONE, Toy(), uid="u1", server_name="toys/1")
+    assert entry_of(TOYS, change, seen=there, changed="today", digest="d") == Entry(
+        ONE, uid="u1", keys={"env": frozenset({"A"})}, digest="d", changed="today", server_name="toys/1"
+    )
+
+
+def test_a_plan_of_another_version_says_of_which():
+    """Whoever saved it sees what to use instead."""
+    with pytest.raises(ValueError, match=r"of this version of mlservice .'mlservice/plan/v1'."):
+        Plan.from_json({"format": "mlservice/plan/v1"})
 
 
 def test_what_is_refused_and_left_out_is_told_at_its_place():
