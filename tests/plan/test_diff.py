@@ -84,7 +84,7 @@ class Parts:
     of: Any = None
 
 
-REF = Ref(Address("toy", GLOBAL, "one"), "url")
+REF, OTHER = (Ref(Address("toy", GLOBAL, name), "url") for name in ("one", "other"))
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,7 @@ REF = Ref(Address("toy", GLOBAL, "one"), "url")
         pytest.param([{"args": ["a"]}], [{"args": ["c"]}], [("of[0].args", ["c"], ["a"])], id="args"),
         pytest.param([{"list": ["a", "b"]}], [{"list": ["a", "c"]}], [("of[0].list[1]", "c", "b")], id="a-list"),
         pytest.param([{"url": REF}], [{"url": "x"}], [("of[0].url", "x", REF.to_plain())], id="a-reference"),
+        pytest.param([REF], [OTHER], [("of[0]", OTHER.to_plain(), REF.to_plain())], id="another-reference"),
         pytest.param(REF, "x", [("of", "x", REF.to_plain())], id="nothing-but-a-reference"),
         pytest.param({"new": {"args": ["a"], "n": [{"url": REF}]}}, {},
                      [("of.new", None, {"args": ["a"], "n": [{"url": REF.to_plain()}]})], id="what-is-new"),

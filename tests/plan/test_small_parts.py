@@ -31,6 +31,7 @@ from reconciler.core.plain import in_json
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned, compose, entry_of
 from reconciler.core.quota import gpu_quota
+from reconciler.core.stamp import RUN, Stamp
 from reconciler.kinds import KINDS
 from schemas import load
 from tests.plan.test_orders import SAID
@@ -382,3 +383,22 @@ def test_yes_and_no_in_lists_and_maps_take_a_byte_each():
     assert dict(_Reader(listed).fields(0)) == {1: [True, False], 2: 5}
     assert dict(_Reader(mapped).fields(0)) == {1: {}, 2: 5}
     assert dict(_Reader(plain).fields(0)) == {1: True, 2: False, 3: 5}
+
+
+def test_a_stamp_takes_the_place_of_an_earlier_one():
+    """Others' keys stay; of what nothing is known nothing is left; what others wrote there is cut."""
+    stamp = Stamp("0123456789", uncommitted=True, run="run-1", specs="of the specs")
+    plain, annotations, labels = {}, {"theirs": "x", **Stamp("abcdef0", run="run-0").annotations}, {"theirs": "x"}
+
+    for each in (plain, annotations):
+        stamp.write(each)
+    stamp.label(labels)
+
+    assert annotations == {"theirs": "x", **plain}
+    assert [Stamp.read(each) for each in (plain, annotations)] == [stamp, stamp]
+    assert labels.keys() == annotations.keys()
+    assert Stamp.read({}) == Stamp()
+    Stamp().write(annotations)
+    Stamp().label(labels)
+    assert annotations == labels == {"theirs": "x"}
+    assert Stamp.read({RUN: "r" * 500}).run == "r" * 100
