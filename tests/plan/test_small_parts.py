@@ -32,6 +32,7 @@ from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.planned import Planned, compose, entry_of
 from reconciler.core.quota import gpu_quota
 from reconciler.core.stamp import RUN, Stamp
+from reconciler.core.whereabouts import Asked, Spot, lying
 from reconciler.kinds import KINDS
 from schemas import load
 from tests.plan.test_orders import SAID
@@ -402,3 +403,30 @@ def test_a_stamp_takes_the_place_of_an_earlier_one():
     Stamp().label(labels)
     assert annotations == labels == {"theirs": "x"}
     assert Stamp.read({RUN: "r" * 500}).run == "r" * 100
+
+
+def test_what_is_looked_for_may_lie_where_it_is_named_or_where_something_runs():
+    """By its name in one repository, with what runs of the same package; by a digest wherever something runs."""
+    registry, digests = "europe-west1-docker.pkg.dev/acme", [f"sha256:{digit * 64}" for digit in "abc"]
+    spots = [
+        Spot(
+            "service", "europe-west1", "churn", images=(f"{registry}/ml/scorer:v1@{digests[0]}", "docker.io/library/x")
+        ),
+        Spot("job", "europe-west1", "train", images=(f"{registry}/ml/trainer@{digests[1]}",)),
+        Spot("function", "europe-west1", "retrain", images=(f"{registry}/other/scorer@{digests[2]}",)),
+    ]
+
+    def told(text):
+        return {
+            place: [image.reference for image in images] for place, images in lying(Asked.read(text), spots).items()
+        }
+
+    [ml, other] = told("f" * 12)
+    assert told(f"{registry}/ml/scorer:v2") == {ml: [f"{registry}/ml/scorer:v2", f"{registry}/ml/scorer@{digests[0]}"]}
+    assert told("f" * 12) == {
+        ml: [f"{registry}/ml/scorer@{digests[0]}", f"{registry}/ml/trainer@{digests[1]}"],
+        other: [f"{registry}/other/scorer@{digests[2]}"],
+    }
+    assert told(f"sha256:{'f' * 64}")[other] == [
+        f"{registry}/other/scorer@{digests[2]}", f"{registry}/other/scorer@sha256:{'f' * 64}"
+    ]  # fmt: skip
