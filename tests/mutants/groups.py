@@ -97,7 +97,7 @@ GROUPS = (  # a module is of the first that names it
     ),
     Group(
         _of_engine("by_project", "planning", "resolve", "saved", "session"),
-        _engine("applying", "saved", "by_project", "apply", "converging", "kept", "prediction_table"),
+        _engine("applying", "saved", "by_project", "resolving", "apply", "converging", "kept", "prediction_table"),
         ("--cases", "2"),
         sample=8,
     ),
