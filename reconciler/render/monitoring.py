@@ -279,13 +279,21 @@ def quiet(columns: Sequence[Mapping[str, Any]]) -> str:
     calm = sum(1 for each in columns if each["finding"] == "Calm")
     free = len(columns) - calm
     said = [f"{calm} calm" if calm else "", f"{free} without a limit" if free else ""]
-    far = max((each for each in columns if each.get("limit")), key=_part, default=None)
-    most = f", the farthest {one_line(far['name'])}: {far['distance']:.3g} of {far['limit']:g}" if far else ""
+    found = [(each["name"], which, told) for each in columns for which, told in _distances(each)]
+    far = max(found, key=lambda each: _part(each[2]), default=None)
+    most = f", the farthest {one_line(far[0])}: {far[1]}{far[2]['distance']:.3g} of {far[2]['limit']:g}" if far else ""
     return ", ".join(each for each in said if each) + most
 
 
-def _part(column: Mapping[str, Any]) -> float:
-    return float(column.get("distance", 0.0)) / float(column["limit"])
+def _distances(column: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give what was measured of a column and has a limit, with a word for which distance it is."""
+    for which, told in (("", column), ("by order ", ordered(column) or {})):
+        if told.get("limit") and told.get("distance") is not None:
+            yield which, told
+
+
+def _part(told: Mapping[str, Any]) -> float:
+    return float(told["distance"]) / float(told["limit"])
 
 
 def ordered(column: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -70,6 +70,9 @@ def test_calm_columns_are_counted_and_the_farthest_is_named():
 
     assert quiet([*calm, free]) == "2 calm, 1 without a limit, the farthest b: 0.04 of 0.05"
     assert quiet([free]) == "1 without a limit"
+    near = free | {"name": "d", "finding": "Calm", "order": {"finding": "Calm", "distance": 0.09, "limit": 0.1}}
+    assert quiet([*calm, near]) == "3 calm, the farthest d: by order 0.09 of 0.1"
+    assert quiet([near | {"order": {"finding": "Calm", "distance": 0.09}}]) == "1 calm"
 
 
 def test_a_table_has_straight_columns_whatever_is_in_them():

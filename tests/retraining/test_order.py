@@ -1,11 +1,12 @@
 """The distance of two samples' order: what it is of, what leaves it as it is, how seldom chance makes more of it."""
 
 import math
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emulator.statistics.histograms import equal_count
@@ -39,6 +40,32 @@ def test_it_is_of_two_sides_that_are_alike_whichever_comes_first(one, other):
 def test_nothing_of_one_among_the_other_is_one(one, apart):
     """Also of constants."""
     assert order.distance(ends(one), ends([each + apart for each in one])) == pytest.approx(1)
+
+
+tiny = st.sampled_from([0.0, 5e-324, 1e-320, 1e-300, 1.0, 1e16, 1e300])
+odd = st.lists(st.tuples(tiny | numbers | st.just(math.inf), tiny), min_size=2, max_size=12).map(
+    lambda told: Ends.of(
+        (low, high, held) for (low, held), (high, _) in pairwise(sorted(told))
+    )
+).filter(lambda found: found is not None)  # fmt: skip
+
+
+@example(
+    one=Ends.of([(0.0, 1.0, 1e16), (1.0, 2.0, 1.0)]),
+    other=Ends.of([(0.0, 1.0, 1.0)]),
+)
+@example(
+    one=Ends.of([(n * 1e-322, (n + 1) * 1e-322, 1.0) for n in range(10)]),
+    other=Ends.of([(n * 1e-322 + 5e-323, (n + 1) * 1e-322 + 5e-323, 1.0) for n in range(10)]),
+)
+@given(one=odd, other=odd)
+def test_it_is_a_distance_of_whatever_ends_and_counts_an_answer_has(one, other):
+    """Numbers that hardly differ, one row in ever so many, infinite ends: no arithmetic comes to nothing by it."""
+    found = order.distance(one, other)
+
+    assert 0 <= found <= 1
+    assert found == order.distance(other, one)
+    assert order.distance(one, one) == 0
 
 
 few = st.lists(st.integers(0, 8), min_size=1, max_size=60)
@@ -161,6 +188,9 @@ NONE = {
     "no number": [(math.nan, 1.0, 1.0)],
     "no count": [(0.0, 1.0, math.nan)],
     "too much": [(0.0, 1.0, math.inf)],
+    "too much together": [(0.0, 1.0, 1e308), (1.0, 2.0, 1e308)],
+    "less than none": [(0.0, 1.0, 5.0), (1.0, 2.0, -1.0)],
+    "one that nobody counted": [(0.0, 1.0, 5.0), (1.0, 2.0, math.nan), (2.0, 3.0, 5.0)],
 }
 
 

@@ -109,6 +109,13 @@ BY_ORDER = {
     "by-neither": (ORDERED, 0.35, Finding.CALM, "0.2, limit 0.3; by order 0.3, limit 0.35"),
     "of-no-limit-but-that": (replace(ORDERED, limit=None), 0.25, Finding.BREACH, "by order 0.3, limit 0.25"),
     "within-that": (replace(ORDERED, limit=None), 0.35, Finding.CALM, "by order 0.3, limit 0.35"),
+    "of-no-distance-but-that": (
+        replace(ORDERED, limit=None, distance=None),
+        0.35,
+        Finding.CALM,
+        "by order 0.3, limit 0.35",
+    ),
+    "the-other-gone": (replace(ORDERED, distance=None), 0.35, Finding.UNMEASURED, "there was nothing to compare"),
     "few-rows": (replace(ORDERED, rows=499), 0.25, Finding.TOO_FEW, "499 of at least 500 values"),
     "not-told": (replace(ORDERED, order=None), 0.25, Finding.UNMEASURED, "nothing is told of its order"),
     "not-limited": (ORDERED, None, Finding.CALM, "0.2, limit 0.3"),

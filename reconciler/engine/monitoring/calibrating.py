@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from reconciler.engine.monitoring.comparing import by_logarithm, id_of, name_of
+from reconciler.engine.monitoring.comparing import by_logarithm, id_of
 from reconciler.engine.monitoring.limits import FEWEST, Limits, limits_of, windows_for
 from reconciler.engine.monitoring.reading import READING
 from reconciler.engine.monitoring.watched import Watched, objectives, values_needed, watched
@@ -17,7 +17,7 @@ from reconciler.engine.session import Session, naming_roles
 from reconciler.gcp.monitoring_results import MonitoringResults
 from reconciler.kinds.vertex_model_monitor.logarithms import taken_in
 from reconciler.kinds.vertex_schedule import orders_of
-from runtime.retraining.watching.measured import PREDICTIONS_DRIFT, by_job, number, side
+from runtime.retraining.watching.measured import PREDICTIONS_DRIFT, by_job, name_of, number, points, side
 from runtime.retraining.watching.verdict import Column, Finding, judge, once
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ def _search(
 def _noted(stats: Iterable[Mapping[str, Any]], made: dict[str, str], low: set[str]) -> Iterator[Mapping[str, Any]]:
     """Pass statistics on; note when each job made them, and which columns have no logarithm of some value."""
     for each in stats:
-        for point in each["tabularStats"].get("dataPoints") or ():
+        for point in points(each):
             made.setdefault(str(point.get("modelMonitoringJob", "")), str(point.get("createTime", "")))
             if not all(_is_positive(side(point.get(which))) for which in ("baselineStats", "currentStats")):
                 low.add(name_of(each))

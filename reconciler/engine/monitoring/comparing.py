@@ -11,7 +11,7 @@ from reconciler.engine.monitoring.shapes import Shape, shape_of
 from reconciler.engine.monitoring.standing import SILENT
 from reconciler.kinds.vertex_model_monitor.logarithms import taken_in
 from reconciler.kinds.vertex_model_monitor.messages import rows_of
-from runtime.retraining.watching.measured import SORTS, by_job, compared, wanted_of
+from runtime.retraining.watching.measured import SORTS, by_job, compared, name_of, points, wanted_of
 from runtime.retraining.watching.verdict import Finding, Judged, Verdict, judge, once
 
 NO_WINDOW = "NoWindow"
@@ -241,11 +241,6 @@ def windows_of(
     }
 
 
-def name_of(stats: Mapping[str, Any]) -> str:
-    """Give the column that statistics are of; empty for what is of none."""
-    return str((stats.get("tabularStats") or {}).get("statsName", ""))
-
-
 def by_logarithm(job: Mapping[str, Any]) -> frozenset[str]:
     """Give the columns whose logarithm a job compared, by its own query: the schedule's may be another one since."""
     spec = (job.get("modelMonitoringSpec") or {}).get("objectiveSpec") or {}
@@ -257,11 +252,11 @@ def _shapes(
     stats: Iterable[Mapping[str, Any]], by_logarithm: frozenset[str]
 ) -> Iterable[tuple[tuple[str, str], Shape]]:
     for each in stats:
-        told = each["tabularStats"]
-        for point in told.get("dataPoints") or ():
-            shape = shape_of(point, by_logarithm=told.get("statsName") in by_logarithm)
+        kind, name = str(each["tabularStats"].get("objectiveType", "")), name_of(each)
+        for point in points(each):
+            shape = shape_of(point, by_logarithm=name in by_logarithm)
             if shape:
-                yield (str(told.get("objectiveType", "")), str(told["statsName"])), shape
+                yield (kind, name), shape
 
 
 def id_of(job: str) -> str:

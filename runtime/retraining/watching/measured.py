@@ -40,16 +40,24 @@ def by_job(stats: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Colum
     """
     found: dict[str, dict[str, list[Column]]] = {}
     for each in stats:
-        told = each.get("tabularStats")
-        if not isinstance(told, Mapping):
-            continue
-        for point in map(_mapping, told.get("dataPoints") or ()):
+        told = _mapping(each.get("tabularStats"))
+        for point in points(each):
             job = str(point.get("modelMonitoringJob") or "")
             if not job:  # of no window: nothing can be said of any
                 continue
-            column = _column(str(told.get("statsName", "")), point)
+            column = _column(name_of(each), point)
             found.setdefault(job, {}).setdefault(str(told.get("objectiveType", "")), []).append(column)
     return found
+
+
+def points(stats: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give the data points of statistics, one per job and time; none of what has none that can be read."""
+    return _mappings(_mapping(stats.get("tabularStats")).get("dataPoints"))
+
+
+def name_of(stats: Mapping[str, Any]) -> str:
+    """Give the column that statistics are of; empty for what is of none."""
+    return str(_mapping(stats.get("tabularStats")).get("statsName") or "")
 
 
 def compared(job: Mapping[str, Any], objective: str) -> frozenset[str] | None:
@@ -126,8 +134,7 @@ def _distance(value: Mapping[str, Any]) -> float | None:
 def side(value: Any) -> Mapping[str, Any]:
     """Give the statistics of the one feature that a side of a data point is about."""
     distribution = _mapping(_mapping(_mapping(value).get("distributionValue")).get("distribution"))
-    features = distribution.get("features")
-    return _mapping(features[0]) if isinstance(features, list) and features else {}
+    return next(iter(_mappings(distribution.get("features"))), {})
 
 
 def _kind(statistics: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -145,8 +152,7 @@ def _counts(statistics: Mapping[str, Any]) -> tuple[int | None, float]:
 
 def labels(statistics: Mapping[str, Any]) -> dict[str, float]:
     """Give how often each label was seen."""
-    ranked = _mapping(_kind(statistics).get("rankHistogram")).get("buckets")
-    found = [_mapping(each) for each in ranked or ()]
+    found = _mappings(_mapping(_kind(statistics).get("rankHistogram")).get("buckets"))
     return {str(each.get("label", "")): number(each.get("sampleCount")) or 0.0 for each in found}
 
 
@@ -156,16 +162,16 @@ def buckets(statistics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _histogram(statistics: Mapping[str, Any], sort: str) -> list[Mapping[str, Any]]:
-    for histogram in _kind(statistics).get("histograms") or ():
-        if _mapping(histogram).get("type", "STANDARD") == sort:
-            return [_mapping(each) for each in _mapping(histogram).get("buckets") or ()]
+    for histogram in _mappings(_kind(statistics).get("histograms")):
+        if histogram.get("type", "STANDARD") == sort:
+            return _mappings(histogram.get("buckets"))
     return []
 
 
 def pages(answers: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """Give the statistics of every page of a search."""
     for each in answers:
-        yield from (one for one in each.get("monitoringStats") or () if isinstance(one, Mapping))
+        yield from _mappings(each.get("monitoringStats"))
 
 
 def _whole(value: Any) -> int:
@@ -179,7 +185,7 @@ def number(value: Any) -> float | None:
         return None
     try:
         found = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # JSON's whole numbers may be of any length
         return None
     return found if math.isfinite(found) else None
 
@@ -188,9 +194,14 @@ def _real(value: Any) -> float:
     """Give a number, infinite ones too; NaN, of which nothing follows, for what is none."""
     try:
         return math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    """Give the parts of a list; one that is no part is none that anything is known of."""
+    return [_mapping(each) for each in value] if isinstance(value, list) else []

@@ -51,10 +51,11 @@ class Ends:
     @classmethod
     def of(cls, buckets: Iterable[Bucket]) -> Ends | None:
         """Read buckets of equal count, from the least on; None where they are none: empty, or out of their order."""
-        given = [each for each in buckets if each[2] > 0]
-        total = math.fsum(count for _, _, count in given)
-        if not given or not 0 < total < math.inf:
+        told = list(buckets)
+        # A bucket that nobody knows the rows of is not an empty one: what all the others lie below would be wrong.
+        if not all(0 <= count < math.inf for _, _, count in told) or not 0 < sum(each[2] for each in told) < math.inf:
             return None
+        given = [each for each in told if each[2] > 0]
         at, counts = [given[0][0]], [0.0]
         for low, high, count in given:
             if not at[-1] <= low <= high:
@@ -119,8 +120,8 @@ def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
     f, g = (one[0], other[1]) if one[0] > other[1] else (one[1], other[0])
     if one[0] <= other[1] and other[0] <= one[1]:
         return 0.0
-    h = (f + g) / 2
-    return (f - g) / (2 * math.sqrt(h * (1 - h)))
+    # 2 sqrt(h (1 - h)), which is never 0: of one row in ever so many, h itself may be no other number than 1.
+    return (f - g) / math.sqrt((f + g) * ((1 - f) + (1 - g)))
 
 
 def _share(side: Ends, cut: float, many: set[float], grain: float) -> tuple[float, float]:
@@ -150,16 +151,16 @@ def _between(side: Ends, n: int, part: float) -> float:
     if part == 0:
         return low
     wide = side.at[n + 1] - side.at[n]
-    before, own, after = (_slope(side, each) for each in (n - 1, n, n + 1))
+    before, own, after = wide * _slope(side, n - 1), high - low, wide * _slope(side, n + 1)
     start, end = _mean(before, own), _mean(own, after)
     square, cube = part * part, part * part * part
     found = low + (3 * square - 2 * cube) * (high - low)
-    found += (cube - 2 * square + part) * start * wide + (cube - square) * end * wide
+    found += (cube - 2 * square + part) * start + (cube - square) * end
     return min(high, max(low, found))
 
 
 def _slope(side: Ends, n: int) -> float:
-    """Give how much of the values there is per unit of a bucket."""
+    """Give how much of the values there is per unit of a bucket; infinite where it is next to no wide."""
     return (side.below[n + 1] - side.below[n]) / (side.at[n + 1] - side.at[n])
 
 

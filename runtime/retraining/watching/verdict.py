@@ -232,7 +232,9 @@ def _judged(column: Column, least: int, rows: int, windows: float) -> Judged:
     if column.rows is None or column.rows < least:
         return Judged(column, *_too_few(column, column.rows, least, rows))
     google, by_order = _by_google(column, windows), _by_order(column, windows)
-    parts = [google, *([by_order] if by_order and column.order_limit is not None else [])]
+    ordered = [by_order] if by_order and column.order_limit is not None else []
+    # What nobody limits is not missed, where the other distance tells.
+    parts = [google, *ordered] if column.limit is not None or not ordered else ordered
     worst = min((each.finding for each in parts), key=_WORST.index)
     said = "; ".join(each.reason for each in parts if each.finding is worst)
     said += _gone(column) if worst in {Finding.BREACH, Finding.UNMEASURED} else ""
