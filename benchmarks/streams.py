@@ -53,13 +53,15 @@ def main() -> None:
 
 
 def tell(port: int, direct: int, count: int, *, together: bool) -> None:
-    """Print a line: what is added to the median and to the 99th percentile."""
+    """Print what is added to the median and to the 99th percentile: of the first parts, and of all."""
     through, beside = measure(port, count, together=together), measure(direct, count, together=together)
     how = " in step" if together else ""
-    line = f"{count:>4} streams{how}: {show(through)} through the emulator, {show(beside)} directly"
-    added = statistics.median(through) - statistics.median(beside)
-    late = high(through) - high(beside)
-    print(f"{line}; added {added:.2f} ms (p99 {late:.2f}; bar {BAR_MS:g} ms)", flush=True)
+    for what, parts in (("first", slice(1)), ("all", slice(None))):
+        here, there = ([taken for each in found for taken in each[parts]] for found in (through, beside))
+        line = f"{count:>4} streams{how}, {what:5} parts: {show(here)} through the emulator, {show(there)} directly"
+        added = statistics.median(here) - statistics.median(there)
+        late = high(here) - high(there)
+        print(f"{line}; added {added:.2f} ms (p99 {late:.2f}; bar {BAR_MS:g} ms)", flush=True)
 
 
 def serve(http: str, folder: Path) -> tuple[int, int]:
@@ -95,14 +97,13 @@ def settled(http: str, version: str, started: httpx.Response) -> Any:
     return operation["response"]
 
 
-def measure(port: int, count: int, *, together: bool) -> list[float]:
-    """Milliseconds that each part of so many streams took, all open at once, and begun together or spread."""
+def measure(port: int, count: int, *, together: bool) -> list[list[float]]:
+    """Milliseconds that the parts of each of so many streams took, all open at once, and begun together or spread."""
     return asyncio.run(_measure(port, count, 0.0 if together else PAUSE_S / count))
 
 
-async def _measure(port: int, count: int, apart_s: float) -> list[float]:
-    parts = await asyncio.gather(*(_read(port, number * apart_s) for number in range(count)))
-    return [taken for each in parts for taken in each]
+async def _measure(port: int, count: int, apart_s: float) -> list[list[float]]:
+    return list(await asyncio.gather(*(_read(port, number * apart_s) for number in range(count))))
 
 
 async def _read(port: int, after_s: float) -> list[float]:

@@ -36,9 +36,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("MLSERVICE_PRICES", os.devnull)
 """What somebody read from Google's catalog on this machine is no price of a test's."""
 
-settings.register_profile("mlservice", deadline=None)
-settings.load_profile("mlservice")
-"""How long one example takes says how busy the machine is, and nothing of what is tested."""
+for profile, examples in (("small", 40), ("long", 400)):
+    settings.register_profile(profile, deadline=None, max_examples=examples)
+settings.load_profile("small")
+"""How long one example takes says how busy the machine is, and nothing of what is tested. Each run draws others, so few
+of them are many in a week; `--long` draws many at once."""
 
 HTTP = httpx.Client(timeout=60, trust_env=False)
 """One client for all control calls: making one takes longer than most tests."""
@@ -244,7 +246,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose by cost, or measure it; compile for all test processes before they begin."""
+    """Choose by cost, or measure it; draw many examples; compile for all test processes before they begin."""
+    if config.getoption("--long"):
+        settings.load_profile("long")
     if getattr(config.option, "numprocesses", None):
         compile_all(config)
     if config.getoption("--quick"):

@@ -86,6 +86,7 @@ OTHER_FIELD = {**told("skipped"), "fields": [{"path": "place", "before": 1, "aft
         pytest.param(service(), service("changed"), [], id="still-well"),
         pytest.param(service("locked"), REFUSED, [], id="somebody-else-writes-it"),
         pytest.param(service("waiting", problems=["not yet"]), None, [], id="it-waits"),
+        pytest.param(service("waiting", problems=["not yet"]), REFUSED, [], id="it-waits-now"),
     ],
 )  # fmt: skip
 def test_a_pass_adds_what_is_new(now, before, outcomes):
@@ -156,4 +157,5 @@ def test_an_apply_adds_an_entry_for_each_service_that_something_was_tried_for(ou
     assert [(each["outcome"], each["seconds"]) for each in made[0]["changes"]] == [(str(how), 1.5) for how in outcomes]
     failed = [str(each.address) for each, how in zip(both, outcomes, strict=True) if how is Outcome.FAILED]
     assert made[0]["problems"] == [f"{address}: no quota" for address in failed]
+    assert [each["error"] for each in made[0]["changes"]] == ["no quota" * (how is Outcome.FAILED) for how in outcomes]
     assert [each["address"] for each in made[1]["changes"]] == ["toy/global/one"]

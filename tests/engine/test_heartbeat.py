@@ -22,6 +22,7 @@ from tests.emulator.clients import client
 from tests.emulator_iam.callers import PROJECT
 from tests.engine.test_operator import ITSELF, Job, document, names
 from tests.operating import REGION, spec
+from tests.operating_passes import forked_passes
 
 MAIL = [{"email": "ml@acme.example"}]
 EVERY_TEN = {"schedule": "*/10 * * * *", "notifications": MAIL}
@@ -75,8 +76,9 @@ class Watched(Job):
 
 
 @pytest.fixture
-def job(operator):
-    return Watched(operator)
+def job(operator, tmp_path):
+    with forked_passes(operator.emulator, tmp_path):
+        yield Watched(operator)
 
 
 @pytest.mark.slow

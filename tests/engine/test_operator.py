@@ -27,6 +27,7 @@ from schemas import load
 from tests.emulator_iam.callers import PROJECT, Account
 from tests.engine.test_least_roles import FULL, LATER, AsAccount, failures
 from tests.operating import BUCKET, REGION, spec
+from tests.operating_passes import forked_passes
 
 PLACE = f"gs://{BUCKET}/specs/mlservice"
 ITSELF = "operator_mlservice"
@@ -74,9 +75,10 @@ class Job:
 
 
 @pytest.fixture
-def job(operator):
+def job(operator, tmp_path):
     """Nothing is installed yet."""
-    return Job(operator)
+    with forked_passes(operator.emulator, tmp_path):
+        yield Job(operator)
 
 
 def names(operator):

@@ -114,6 +114,18 @@ def test_what_the_plan_says_nothing_of_stays_ours(operator):
     assert {address.name for address in bench.inventory().entries} == {"one", "kept"}
 
 
+def test_what_the_server_named_is_found_by_its_name(bench):
+    """Its mark is gone since, and the plan is about it still."""
+    bench.apply(toy("mine", kind="named"))
+    plan = saved(bench, toy("mine", kind="named", size=2))
+    _, fields, version = bench.cloud.objects["channels/1"]
+    bench.cloud.objects["channels/1"] = ("", fields, version)
+
+    assert not apply(bench.session(), check_saved(bench.session(), plan)).failed
+
+    assert {name: each[1].size for name, each in bench.cloud.objects.items()} == {"channels/1": 2}
+
+
 def test_a_plan_of_another_version_is_stale(bench):
     """It has fields that this one does not know, object by object."""
     plan = saved(

@@ -1,9 +1,9 @@
 """Put small mistakes into our code and see which the tests notice: `python -m tests.mutants [MODULE ...]`.
 
-Without modules, those that `listed.toml` names, in three minutes, and a sample of each module that `groups` names: an
-hour on two cores, most of it for the engine. With modules, all mistakes in those: four minutes for the 425 of
-`reconciler/core/decide.py`. mutmut makes them, in functions without decorators; what runs while a module is imported is
-not tried, and survives. The listed ones are made without it.
+Without modules, those that `listed.toml` names, in three minutes, and a sample of each module that `groups` names. With
+modules, all mistakes in those. Each is shown to the tests that its group names, as far as they reach the function, the
+quickest first. mutmut makes them, in functions without decorators; what runs while a module is imported, or while tests
+are collected, is not tried, and survives. The listed ones are made without it.
 """
 
 from __future__ import annotations

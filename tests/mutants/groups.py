@@ -58,7 +58,7 @@ GROUPS = (  # a module is of the first that names it
     Group(_core("bundle", "shards"), (*_engine("bundles"), "tests/plan/test_orders.py")),
     Group(_core("checkup"), ("tests/doctor",)),
     Group(_core("heartbeat"), _engine("heartbeat")),
-    Group(_core("stamp", "whereabouts"), _engine("where")),
+    Group(_core("stamp", "whereabouts"), (*_engine("where"), "tests/plan/test_small_parts.py")),
     Group(_core("cost", "costing", "told"), ("tests/cost", "tests/plan/test_costing.py", *_engine("history"))),
     Group(
         _core("empty_windows", "forecast", "googlesql"),
@@ -97,7 +97,7 @@ GROUPS = (  # a module is of the first that names it
     ),
     Group(
         _of_engine("by_project", "planning", "resolve", "saved", "session"),
-        _engine("applying", "saved", "by_project", "apply", "converging", "kept", "prediction_table"),
+        _engine("applying", "saved", "by_project", "resolving", "apply", "converging", "kept", "prediction_table"),
         ("--cases", "2"),
         sample=8,
     ),

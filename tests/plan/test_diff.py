@@ -1,12 +1,17 @@
 """Records are compared like with like."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.address import GLOBAL, Address
 from reconciler.core.diff import FieldChange, diff_fields, plain
 from reconciler.core.record import revive
+from reconciler.core.reference import Ref
 from reconciler.kinds.run_service import RunService
 from reconciler.kinds.run_service.record import TrafficShare
 
@@ -70,3 +75,40 @@ def test_paths_name_the_leaf():
         FieldChange("size", 1, 2),
         FieldChange("tags[1]", "b", "c"),
     )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A record of anything."""
+
+    of: Any = None
+
+
+REF, OTHER = (Ref(Address("toy", GLOBAL, name), "url") for name in ("one", "other"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "changes"),
+    [
+        pytest.param({"a": {"k": 1}}, {"a": {"j": 2}}, [("of.a.j", 2, None), ("of.a.k", None, 1)], id="other-keys"),
+        pytest.param([{"args": ["a"]}], [{"args": ["c"]}], [("of[0].args", ["c"], ["a"])], id="args"),
+        pytest.param([{"list": ["a", "b"]}], [{"list": ["a", "c"]}], [("of[0].list[1]", "c", "b")], id="a-list"),
+        pytest.param([{"url": REF}], [{"url": "x"}], [("of[0].url", "x", REF.to_plain())], id="a-reference"),
+        pytest.param([REF], [OTHER], [("of[0]", OTHER.to_plain(), REF.to_plain())], id="another-reference"),
+        pytest.param(REF, "x", [("of", "x", REF.to_plain())], id="nothing-but-a-reference"),
+        pytest.param({"new": {"args": ["a"], "n": [{"url": REF}]}}, {},
+                     [("of.new", None, {"args": ["a"], "n": [{"url": REF.to_plain()}]})], id="what-is-new"),
+    ],
+)  # fmt: skip
+def test_differences_are_told_by_their_places(wanted, there, changes):
+    """Arguments, and references that are not known yet, are one value each, and told as what they are."""
+    found = diff_fields(Parts(wanted), Parts(there))
+
+    assert [(change.path, change.before, change.after) for change in found] == changes
+    assert json.loads(json.dumps([change.after for change in found])) == [after for _, _, after in changes]
+
+
+def test_what_has_no_order_is_plain_in_order():
+    """So that two looks at the same are the same, and what has an order keeps it."""
+    assert plain(Parts(frozenset("cab"))) == {"of": ["a", "b", "c"]}
+    assert plain(Parts(("c", "a"))) == {"of": ["c", "a"]}

@@ -13,12 +13,13 @@ from reconciler.core import baseline, labels, notes
 from reconciler.core.address import GLOBAL, Address
 from reconciler.core.brought import images_of
 from reconciler.core.canary import Build
-from reconciler.core.decide import Owner
+from reconciler.core.cost import Cost
+from reconciler.core.decide import Owner, decide, observed_digest
 from reconciler.core.diff import FieldChange, gone_keys
-from reconciler.core.errors import PlanError, PlansRefused
+from reconciler.core.errors import Clash, NotOurs, PlanError, PlansRefused
 from reconciler.core.facts import Facts
-from reconciler.core.inventory import Inventories, Inventory
-from reconciler.core.kind import Extra, Kinds, Permissions, Roles
+from reconciler.core.inventory import Entry, Inventories, Inventory
+from reconciler.core.kind import Extra, Kinds, Ownership, Permissions, Roles
 from reconciler.core.measures import BREACH, breach_descriptor
 from reconciler.core.notes import Note
 from reconciler.core.objects import Observed, several
@@ -28,11 +29,13 @@ from reconciler.core.paid import fields
 from reconciler.core.parquet import _Reader
 from reconciler.core.plain import in_json
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.planned import compose
+from reconciler.core.planned import Planned, compose, entry_of
 from reconciler.core.quota import gpu_quota
+from reconciler.core.stamp import RUN, Stamp
 from reconciler.kinds import KINDS
 from schemas import load
 from tests.plan.test_orders import SAID
+from tests.toys import KINDS as TOYS
 from tests.toys import TOY, Toy, toy
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -216,6 +219,127 @@ def test_where_something_is_that_takes_more_than_one_write_is_told():
     assert told(seen=replace(there, hidden="may not be looked at")) == []
 
 
+ONE = Address("toy", GLOBAL, "one")
+
+
+def test_what_is_decided_may_depend_on_what_is_remembered_and_on_what_is_there():
+    """A kind that goes in steps: what the inventory remembers is in what is wanted, and where it is is the reason."""
+    kind = replace(
+        TOY,
+        refine=lambda want, _: replace(want.fields, size=want.memory.get("next", 9)),
+        progress=lambda want, there: f"{there.fields.size} of {want.fields.size}",
+    )
+    owner = Owner(("churn",), Entry(ONE, memory={"next": 4}))
+
+    change = decide(kind, toy(size=8), Observed(ONE, Toy(size=3), mark="churn"), owner)
+
+    assert (change.action, change.desired["size"], change.reason) == (Action.UPDATE, 4, "3 of 8")
+    shared = replace(kind, ownership=Ownership.SHARED)
+    other = {"fraud": Entry(ONE)}
+    assert (
+        decide(shared, toy(), Observed(ONE, Toy(), mark="fraud"), replace(owner, entry=None, others=other)).desired[
+            "size"
+        ]
+        == 9
+    )
+
+
+def test_what_another_service_applied_as_it_is_is_not_changed():
+    """Its next apply would change it back: which service, which fields, and what helps."""
+    kind = replace(TOY, ownership=Ownership.SHARED)
+    there = Observed(ONE, Toy(size=3), mark="fraud")
+    others = {"fraud": Entry(ONE, digest=observed_digest(kind, there, {}))}
+
+    with pytest.raises(Clash, match="service fraud shares it, and its spec was applied so that size stays 3") as clash:
+        decide(kind, toy(size=8), there, Owner(("churn",), Entry(ONE), others=others))
+
+    assert clash.value.hint == "make the specs agree, and apply them together with that of fraud"
+    moved = replace(there, fields=Toy(size=5))
+    assert decide(kind, toy(size=8), moved, Owner(("churn",), Entry(ONE), others=others)).action is Action.UPDATE
+
+
+@pytest.mark.parametrize(
+    ("ownership", "labels"),
+    [
+        (Ownership.SHARED, "managed-by=mlservice"),
+        (Ownership.EXCLUSIVE, "managed-by=mlservice and mlservice-service=churn"),
+    ],
+)
+def test_a_mark_that_is_gone_is_put_back_by_its_labels(ownership, labels):
+    """The inventory lists it, and nothing of the object says so."""
+    there = Observed(ONE, Toy(), uid="of another day")
+
+    with pytest.raises(NotOurs) as refused:
+        decide(replace(TOY, ownership=ownership), toy(), there, Owner(("churn",), Entry(ONE)))
+
+    assert f"put it back ({labels})" in refused.value.hint
+
+
+def test_what_somebody_else_granted_already_is_left_and_is_not_ours():
+    """It is as wanted, and goes when they take it away."""
+    kind = replace(TOY, ownership=Ownership.ANONYMOUS)
+
+    change = decide(kind, toy(), Observed(ONE, Toy()), Owner(("churn",)))
+
+    assert (change.action, change.owned, change.reason) == (Action.NO_OP, False, "already granted by someone else")
+    assert decide(kind, toy(), Observed(ONE, Toy()), Owner(("churn",), Entry(ONE))).owned
+
+
+def test_a_new_service_has_an_empty_inventory_of_its_own():
+    """Where it is; another operator's is none of its business."""
+    [loaded] = load([GOLDEN / "first_apply" / "mlservice.yaml"]).services
+    others = Inventories({("us-east1", "operator_other"): Inventory("operator_other", "us-east1")})
+
+    kinds = Kinds.of(replace(TOY, primary=True))
+
+    made = compose(kinds, [loaded], [Facts("acme", "b")], others, lambda _: {}, project="acme", now=NOW)
+
+    key = (loaded.region, loaded.name)
+    assert made.inventories == {key: Inventory(loaded.name, loaded.region)}
+    assert made.plan.regions == {loaded.name: loaded.region}
+
+
+def test_the_part_of_a_plan_that_is_one_documents_alone():
+    """Its own changes, notes, costs and inventory; what it shares with others is not among them."""
+    [loaded] = load([GOLDEN / "first_apply" / "mlservice.yaml"]).services
+    mine, both, theirs = (
+        Change(Address("toy", GLOBAL, name), Action.CREATE, services)
+        for name, services in (("mine", (loaded.name,)), ("both", (loaded.name, "z")), ("theirs", ("z",)))
+    )
+    cost = Cost("1", "2", "3")
+    plan = Plan.of(
+        [mine, both, theirs], project="acme", services=(loaded.name, "z"),
+        notes=(Note(loaded.name, "mine"), Note("z", "theirs")), costs={loaded.name: cost, "z": cost},
+        scans={loaded.name: "mine", "z": "theirs"},
+    )  # fmt: skip
+    keys = [(loaded.region, loaded.name), (loaded.region, "z")]
+    whole = Planned(plan, {}, {}, {}, {key: Inventory(key[1], key[0]) for key in keys})
+
+    part = whole.only(loaded)
+
+    assert (part.plan.changes, part.plan.services) == ((mine,), (loaded.name,))
+    assert (part.plan.notes, part.plan.costs) == ((Note(loaded.name, "mine"),), {loaded.name: cost})
+    assert part.plan.scans == {loaded.name: "mine"}
+    assert part.inventories == {keys[0]: Inventory(loaded.name, loaded.region)}
+
+
+def test_an_entry_of_what_was_applied_says_what_is_known_of_it():
+    """Which keys we wrote into maps of others, what was applied, and who the object is."""
+    change = Change(ONE, Action.CREATE, ("churn",), desired={"env": {"A": "1"}, "size": 1})
+
+    assert entry_of(TOYS, change) == Entry(ONE, keys={"env": frozenset({"A"})})
+    there = Observed(ONE, Toy(), uid="u1", server_name="toys/1")
+    assert entry_of(TOYS, change, seen=there, changed="today", digest="d") == Entry(
+        ONE, uid="u1", keys={"env": frozenset({"A"})}, digest="d", changed="today", server_name="toys/1"
+    )
+
+
+def test_a_plan_of_another_version_says_of_which():
+    """Whoever saved it sees what to use instead."""
+    with pytest.raises(ValueError, match=r"of this version of mlservice .'mlservice/plan/v1'."):
+        Plan.from_json({"format": "mlservice/plan/v1"})
+
+
 def test_what_is_refused_and_left_out_is_told_at_its_place():
     """With why, what helps, and where the spec asks for it; to every service that wants it, and no other."""
     [loaded] = load([GOLDEN / "first_apply" / "mlservice.yaml"]).services
@@ -259,3 +383,22 @@ def test_yes_and_no_in_lists_and_maps_take_a_byte_each():
     assert dict(_Reader(listed).fields(0)) == {1: [True, False], 2: 5}
     assert dict(_Reader(mapped).fields(0)) == {1: {}, 2: 5}
     assert dict(_Reader(plain).fields(0)) == {1: True, 2: False, 3: 5}
+
+
+def test_a_stamp_takes_the_place_of_an_earlier_one():
+    """Others' keys stay; of what nothing is known nothing is left; what others wrote there is cut."""
+    stamp = Stamp("0123456789", uncommitted=True, run="run-1", specs="of the specs")
+    plain, annotations, labels = {}, {"theirs": "x", **Stamp("abcdef0", run="run-0").annotations}, {"theirs": "x"}
+
+    for each in (plain, annotations):
+        stamp.write(each)
+    stamp.label(labels)
+
+    assert annotations == {"theirs": "x", **plain}
+    assert [Stamp.read(each) for each in (plain, annotations)] == [stamp, stamp]
+    assert labels.keys() == annotations.keys()
+    assert Stamp.read({}) == Stamp()
+    Stamp().write(annotations)
+    Stamp().label(labels)
+    assert annotations == labels == {"theirs": "x"}
+    assert Stamp.read({RUN: "r" * 500}).run == "r" * 100

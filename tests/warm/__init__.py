@@ -5,8 +5,8 @@ own pid, folder, environment, standard streams, signals and exit. What is saved 
 command spend importing. What imports are about is tested with programs that start afresh (`tests/start_up`).
 """
 
-from tests.warm.door import program
+from tests.warm.door import door, program
 from tests.warm.process import Process
 from tests.warm.stock import Stock, commands, emulators, gcloud, model_servers
 
-__all__ = ["Process", "Stock", "commands", "emulators", "gcloud", "model_servers", "program"]
+__all__ = ["Process", "Stock", "commands", "door", "emulators", "gcloud", "model_servers", "program"]

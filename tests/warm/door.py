@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shlex
 import socket
 import sys
@@ -20,23 +21,32 @@ SHIM = Path(__file__).with_name("shim.py")
 @contextmanager
 def program(folder: Path) -> Iterator[None]:
     """Put the program into a folder, and fork a command for each of its runs."""
-    with TemporaryDirectory(prefix="door-") as short, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
-        door.bind(f"{short}/door")  # names of sockets are short
-        door.listen(16)
-        threading.Thread(target=_open, args=(door,), daemon=True).start()
-        line = shlex.join([sys.executable, "-I", "-S", str(SHIM), f"{short}/door"])
+    with door() as words:
         place = folder / "mlservice"
-        place.write_text(f'#!/bin/sh\nexec {line} "$@"\n')
+        place.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         place.chmod(0o755)
         yield
+
+
+@contextmanager
+def door() -> Iterator[list[str]]:
+    """Fork a command for each process that is started with these words; gives them. What it has to do follows.
+
+    A command ends with the process that stands for it.
+    """
+    with TemporaryDirectory(prefix="door-") as short, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as opened:
+        opened.bind(f"{short}/door")  # names of sockets are short
+        opened.listen(16)
+        threading.Thread(target=_open, args=(opened,), daemon=True).start()
+        yield [sys.executable, "-I", "-S", str(SHIM), f"{short}/door"]
         with suppress(OSError):  # wakes who waits for the next one
-            door.shutdown(socket.SHUT_RDWR)
+            opened.shutdown(socket.SHUT_RDWR)
 
 
-def _open(door: socket.socket) -> None:
+def _open(opened: socket.socket) -> None:
     with suppress(OSError):  # it is closed
         while True:
-            asking, _ = door.accept()
+            asking, _ = opened.accept()
             threading.Thread(target=_run, args=(asking,), daemon=True).start()
 
 
@@ -57,4 +67,6 @@ def _run(asking: socket.socket) -> None:
                 os.close(each)
         with suppress(OSError):  # whoever asked was killed
             asking.send(b"%d" % process.pid)
+            if asking in select.select([asking, process], [], [])[0]:
+                process.kill()
             asking.send(b"%d" % process.wait())

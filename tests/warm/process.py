@@ -61,6 +61,10 @@ class Process:
             said += got
         return said
 
+    def fileno(self) -> int:
+        """Give a file descriptor that can be read once it has ended."""
+        return self._status
+
     def poll(self) -> int | None:
         """Give the exit status, None while it runs."""
         return self._ended(0)
