@@ -120,6 +120,7 @@ CHECKS: tuple[Callable[..., Iterable[Finding]], ...] = (
     monitoring.windows,
     monitoring.watched_features,
     monitoring.ordered,
+    monitoring.order_is_told,
     monitoring.predicted_value,
     logarithms.baseline,
     logarithms.columns,

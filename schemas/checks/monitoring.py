@@ -13,6 +13,7 @@ from schemas.checks.finding import Finding, exactly_one, fraction, repeated, war
 from schemas.refusal import shown
 from schemas.sections.model import NUMBERS, Feature, Model
 from schemas.sections.monitoring import CheckRegion, Monitoring
+from schemas.sections.retraining import Breach, Trigger
 from schemas.service import Metadata
 from schemas.spelling import closest
 from schemas.training_data import PARQUET, format_of, loaded_table
@@ -184,6 +185,25 @@ def ordered(monitoring: Monitoring | None, model: Model | None) -> Iterator[Find
     if model.prediction is not None and model.prediction.type not in NUMBERS:
         summary = f"{shown(model.prediction.name or 'the prediction')} is a {model.prediction.type}"
         yield Finding(path, "order", summary, "remove it: only `number` and `integer` have an order")
+
+
+def order_is_told(
+    monitoring: Monitoring | None, model: Model | None, triggers: tuple[Trigger, ...]
+) -> Iterator[Finding]:
+    """No alert knows of order: the retraining function tells of it, of what a trigger looks at."""
+    if monitoring is None or any(ordered(monitoring, model)):
+        return
+    looked_at = {breach for each in triggers for breach in each.when.breach}
+    limits = {
+        Breach.SKEW: ("skew.order", monitoring.skew.order if monitoring.skew else None),
+        Breach.DRIFT: ("drift.order", monitoring.drift.order if monitoring.drift else None),
+        Breach.PREDICTION_DRIFT: ("predictionOrder", monitoring.prediction_order),
+    }
+    for breach, (key, most) in limits.items():
+        if most is not None and breach not in looked_at and not any(order(key, most)):
+            summary = f"no alert knows of order, and no trigger looks at {breach}"
+            hint = f"add a trigger `when: {{breach: [{breach}]}}`, or run `mlservice monitor --fail-on-breach`"
+            yield warning(f"monitoring.{key}", "order", summary, hint)
 
 
 def watched_features(monitoring: Monitoring | None, model: Model | None) -> Iterator[Finding]:

@@ -151,6 +151,19 @@ def test_order_beyond_its_limit_as_chance_does_is_no_breach():
     assert expected == sorted({*expected}), "of two distances each has half of the chance"
 
 
+def test_what_is_in_no_order_makes_chance_no_smaller():
+    """A baseline of 10,000 values of which 100 are finite tells as much as one of 100."""
+    column = replace(ORDERED, distance=0.0, order=0.2)
+
+    [all_in_order] = judge([column], least=50, orders={"spend": 0.1}).columns
+    [few] = judge([replace(column, in_order=(1000, 100))], least=50, orders={"spend": 0.1}).columns
+    [hundred] = judge([replace(column, baseline_rows=100)], least=50, orders={"spend": 0.1}).columns
+
+    assert (all_in_order.finding, few.finding, hundred.finding) == (Finding.BREACH, Finding.CHANCE, Finding.CHANCE)
+    assert few.order.expected == hundred.order.expected
+    assert "1000 values beside 100 differ by up to" in few.reason
+
+
 def test_the_column_that_is_farthest_by_either_distance_comes_first():
     """And one that the API tells nothing of is lost, whichever limit it has."""
     near = replace(ORDERED, name="near", distance=0.31, order=0.1)
@@ -253,6 +266,24 @@ def test_counts_and_missing_shares_are_read_from_inside_the_statistics():
     assert (column.distance, column.limit, column.rows, column.missing) == (0.4, 0.3, 100, 0.75)
 
 
+def test_nan_is_a_value_that_is_missing():
+    """TensorFlow Data Validation counts it as there, as in tables of pandas', and no distance knows of it."""
+    told = {"statsName": "spend", "objectiveType": FEATURES, "dataPoints": [point(0.4, gone=20, there=80)]}
+    baseline = {"commonStats": {"numNonMissing": "1000"}, "histograms": [{"numNan": "950", "buckets": []}]}
+    told["dataPoints"][0]["baselineStats"] = {
+        "distributionValue": {"distribution": {"features": [{"numStats": baseline}]}}
+    }
+
+    [column] = by_job([{"tabularStats": told}])["j1"][FEATURES]
+
+    assert (column.rows, column.missing, column.baseline_rows, column.baseline_missing) == (
+        80,
+        pytest.approx(0.2),
+        50,
+        0.95,
+    )
+
+
 def test_a_distance_of_nothing_is_one():
     """Protobuf's JSON leaves out what is 0: two sides that are alike are calm, and not unmeasured."""
     alike = point(0.0)
@@ -297,6 +328,7 @@ def test_the_distance_of_order_is_read_from_inside_the_statistics(here, there, f
     [column] = by_job([{"tabularStats": told}])["j1"][FEATURES]
 
     assert column.order == (far if far is None else pytest.approx(far))
+    assert (column.in_order is None) == (far is None)
 
 
 class Monitor:

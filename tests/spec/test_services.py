@@ -168,6 +168,10 @@ model: {uri: gs://acme/b/, framework: onnx, features: {debt: {type: number, min:
             '7:76: monitoring.logarithmic[0]: warning: "debt" may be below 0, and then counts as missing',
         ),
         (
+            DEBTS + "{logging: {table: a.b}, drift: {order: 0.2}}",
+            "7:54: monitoring.drift.order: warning: no alert knows of order, and no trigger looks at drift",
+        ),
+        (
             "registry: {repository: ml, cleanup: {deleteUntaggedAfter: 1d}}",
             "6:61: registry.cleanup.deleteUntaggedAfter: warning: old versions are deleted, none is kept",
         ),
@@ -228,6 +232,16 @@ def test_what_depends_on_the_project_is_a_warning(said, lines, warned):
         text = SPEC.replace("region: europe-west1", lines)
 
     assert said(text) == [warned]
+
+
+def test_a_limit_of_order_that_a_trigger_looks_at_is_told_of(said):
+    """Nothing is to be said then; a trigger on another comparison tells nothing of it."""
+    lines = DEBTS + "{logging: {table: a.b}, drift: {order: 0.2}, predictionDrift: 0.1}"
+    trains = "  retraining: {run: {cloudRunJob: {name: train}}}\n  triggers: [{name: t, when: {breach: [%s]}}]\n"
+
+    found = [said(f"{SPEC}  {lines}\n{trains % breach}") for breach in ("drift", "predictionDrift")]
+
+    assert [any("no trigger looks at drift" in each for each in one) for one in found] == [False, True]
 
 
 def test_code_of_the_folder_needs_leave_where_our_server_loads_it(said):

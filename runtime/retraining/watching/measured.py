@@ -107,14 +107,16 @@ def _column(name: str, point: Mapping[str, Any]) -> Column:
         counted[1],
         baseline[1],
         len({*labels(here), *labels(there)}) or len(buckets(here)) + len(buckets(there)) or 2,
-        order=_order(here, there),
+        **_order(here, there),
     )
 
 
-def _order(here: Mapping[str, Any], there: Mapping[str, Any]) -> float | None:
-    """Give the distance of two sides' order; None where one is of no numbers, or has none that are finite."""
-    sides = [Ends.of(_ends(each)) for each in (here, there)]
-    return order.distance(*found) if len(found := [each for each in sides if each is not None]) == len(sides) else None
+def _order(here: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the distance of two sides' order, and of how many values; nothing where one has none in any order."""
+    one, other = (Ends.of(_ends(each)) for each in (here, there))
+    if one is None or other is None:
+        return {}
+    return {"order": order.distance(one, other), "in_order": (round(one.rows), round(other.rows))}
 
 
 def _ends(statistics: Mapping[str, Any]) -> Iterator[order.Bucket]:
@@ -142,12 +144,15 @@ def _kind(statistics: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _counts(statistics: Mapping[str, Any]) -> tuple[int | None, float]:
-    """Give how many values there are, and the share of rows without one."""
-    common = _mapping(_kind(statistics).get("commonStats"))
+    """Give how many values there are, and the share of rows without one: NaN, which no distance knows of, is none."""
+    kind = _kind(statistics)
+    common = _mapping(kind.get("commonStats"))
     if not common:
         return None, 0.0
     there, gone = (_whole(common.get(name)) for name in ("numNonMissing", "numMissing"))
-    return there, gone / (there + gone) if there + gone else 0.0
+    every = there + gone
+    there -= min(there, max((_whole(each.get("numNan")) for each in _mappings(kind.get("histograms"))), default=0))
+    return there, 1 - there / every if every else 0.0
 
 
 def labels(statistics: Mapping[str, Any]) -> dict[str, float]:

@@ -32,6 +32,10 @@ _ENDS = 0.035
 """What ends add that are themselves an estimate: of a sketch that is off by 1 % of the rows, as TensorFlow Data
 Validation's is, on both sides, at a cut that a tenth lies below."""
 
+_STEPS, _OFF = 200, 1e-4
+"""How many steps a grid has at most, and how far off it a value may be, in steps. On a finer one, as cents are, ends do
+not meet by chance but where many rows have one value."""
+
 Bucket = tuple[float, float, float]
 """Least value, greatest value, and how many there are."""
 
@@ -43,10 +47,12 @@ class Ends:
     Args:
         at: Values, rising; one that many rows have may stand there more than once.
         below: The share below each, from 0 to 1, as many.
+        rows: How many values that is of.
     """
 
     at: tuple[float, ...]
     below: tuple[float, ...]
+    rows: float
 
     @classmethod
     def of(cls, buckets: Iterable[Bucket]) -> Ends | None:
@@ -65,7 +71,7 @@ class Ends:
                 counts.append(counts[-1])
             at.append(high)
             counts.append(counts[-1] + count)
-        return cls(tuple(at), tuple(min(1.0, each / counts[-1]) for each in counts))
+        return cls(tuple(at), tuple(min(1.0, each / counts[-1]) for each in counts), counts[-1])
 
 
 def distance(one: Ends, other: Ends) -> float:
@@ -74,10 +80,15 @@ def distance(one: Ends, other: Ends) -> float:
     Where many rows have one value, or values are of a coarse grid, an end may lie anywhere in what they hold: such a
     difference counts only as far as it is left, wherever that is.
     """
-    many = _repeated(one.at) | _repeated(other.at)
-    # Ends of two samples that meet: of a grid, not only where a value is cut off.
-    meet = {*one.at[1:-1]} & {*other.at[1:-1]} - many
+    inner, outer = [{*each.at[1:-1]} for each in (one, other)], [{each.at[0], each.at[-1]} for each in (one, other)]
+    # A value that ends one sample and lies within the other is one of many rows: the least of some, by chance, of which
+    # nothing says how many have it. What both are cut off at is none that the other one lies beyond.
+    many = _repeated(one.at) | _repeated(other.at) | (outer[0] & inner[1]) | (outer[1] & inner[0])
+    # Ends of two samples meet on a grid; without one, at a value that many rows have.
+    meet = (inner[0] & inner[1]) - many
     grain = _grain(one.at, other.at) if meet else 0.0
+    many |= meet if grain is None else set()
+    grain = grain or 0.0
     apart = [_apart(_share(one, cut, many, grain), _share(other, cut, many, grain)) for cut in {*one.at, *other.at}]
     return min(1.0, math.hypot(max(0.0, *apart), min(0.0, *apart)))
 
@@ -106,9 +117,12 @@ def _repeated(values: Sequence[float]) -> set[float]:
     return {one for one, next_one in pairwise(values) if one == next_one}
 
 
-def _grain(one: Sequence[float], other: Sequence[float]) -> float:
-    """Give the step of a grid that values seem to lie on, as those do that meet: whole numbers, or cents."""
-    return min((high - low for low, high in pairwise(sorted({*one, *other}))), default=0.0)
+def _grain(one: Sequence[float], other: Sequence[float]) -> float | None:
+    """Give the step of a grid that all values lie on, as whole numbers and cents do; None where they lie on none."""
+    values = sorted(each for each in {*one, *other} if math.isfinite(each))
+    step = min((high - low for low, high in pairwise(values)), default=0.0)
+    steps = [(each - values[0]) / step if step else math.inf for each in values]
+    return step if all(each < _STEPS and abs(each - round(each)) < _OFF for each in steps) else None
 
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:

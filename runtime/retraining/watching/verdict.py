@@ -52,6 +52,8 @@ class Column:
         told: Whether the API tells of it at all.
         order: Distance of its order, 0 to 1; None of what is no number, or where the API gives no buckets of it.
         order_limit: Greatest one that is fine; None for none.
+        in_order: Values of the window and of the baseline that are in any order, as infinite ones are not; None where
+            all are, as far as anybody knows.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Column:
     told: bool = True
     order: float | None = None
     order_limit: float | None = None
+    in_order: tuple[int, int] | None = None
 
     @classmethod
     def silent(cls, name: str, limit: float | None) -> Column:
@@ -79,6 +82,11 @@ class Column:
     def limited(self) -> bool:
         """Tell whether it has a limit, of either distance."""
         return self.limit is not None or self.order_limit is not None
+
+    @property
+    def both(self) -> tuple[int, int]:
+        """Values of both sides; 0 where nobody tells."""
+        return self.rows or 0, self.baseline_rows or 0
 
     @property
     def whole(self) -> int:
@@ -248,16 +256,18 @@ _WORST = (Finding.BREACH, Finding.UNMEASURED, Finding.CHANCE, Finding.CALM, Find
 def _by_google(column: Column, windows: float) -> Part:
     if column.distance is None:
         return Part(Finding.UNMEASURED, "there was nothing to compare")
-    expected = chance.of_distance(column.algorithm, column.values, column.rows or 0, column.baseline_rows or 0, windows)
-    return _compared(column, (column.distance, column.limit, expected), "")
+    expected = chance.of_distance(column.algorithm, column.values, *column.both, windows)
+    return _compared((column.distance, column.limit, expected), "", column.both)
 
 
 def _by_order(column: Column, windows: float) -> Part | None:
     if column.order is None:
         none = "nothing is told of its order"
         return Part(Finding.UNMEASURED, none) if column.order_limit is not None else None
-    expected = order.by_chance(column.rows or 0, column.baseline_rows or 0, windows)
-    return _compared(column, (column.order, column.order_limit, expected), "by order ")
+    ours, theirs = column.in_order or column.both
+    rows = (min(ours, column.both[0]), min(theirs, column.both[1]))
+    expected = order.by_chance(*rows, windows)
+    return _compared((column.order, column.order_limit, expected), "by order ", rows)
 
 
 def _too_few(column: Column, values: int | None, least: int, rows: int) -> tuple[Finding, str]:
@@ -275,7 +285,7 @@ def _too_few(column: Column, values: int | None, least: int, rows: int) -> tuple
     return Finding.TOO_FEW, f"{values} of at least {least} values{_gone(column)}"
 
 
-def _compared(column: Column, far: tuple[float, float | None, float], which: str) -> Part:
+def _compared(far: tuple[float, float | None, float], which: str, rows: tuple[int, int]) -> Part:
     """Say it of one distance, beside its limit and what chance makes of it."""
     distance, limit, expected = far
     if limit is None:
@@ -284,7 +294,7 @@ def _compared(column: Column, far: tuple[float, float | None, float], which: str
     if distance <= limit:
         return Part(Finding.CALM, told, expected)
     if distance <= expected:
-        few = f"{column.rows} values beside {column.baseline_rows or 0} differ by up to {expected:.3g} by chance"
+        few = f"{rows[0]} values beside {rows[1]} differ by up to {expected:.3g} by chance"
         return Part(Finding.CHANCE, f"{told}: {few}", expected)
     return Part(Finding.BREACH, told, expected)
 
