@@ -24,7 +24,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import NormalDist
+
+from runtime.retraining.watching.chance import LINFINITY, of_distance
 
 _CUTS = 22
 """The ends of ten buckets on each side."""
@@ -107,10 +108,8 @@ def by_chance(rows: int, baseline_rows: int, chance: float) -> float:
     Returns:
         At most 1, which no distance exceeds; 1 where a side is empty.
     """
-    if rows < 1 or baseline_rows < 1:
-        return 1.0
-    far = NormalDist().inv_cdf(1 - chance / (2 * _CUTS))
-    return min(1.0, _ENDS + far * math.sqrt(1 / rows + 1 / baseline_rows) / 2)
+    # What a label's share moves by chance is what the share below a cut does.
+    return min(1.0, _ENDS + of_distance(LINFINITY, _CUTS, rows, baseline_rows, chance))
 
 
 def _repeated(values: Sequence[float]) -> set[float]:
